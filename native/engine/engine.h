@@ -1,0 +1,105 @@
+/* The engine: the packed weights of one recurrent layer, and the kernels that run it over a sequence.
+ *
+ * A C interface over C++ (Highway). It knows weights, matrices and arithmetic; it knows no Objective-C, no Metal,
+ * no Python. No function throws. Arguments are trusted: the portable MPS classes have checked them.
+ *
+ * Formula letters are Apple's (W input, U recurrent, V memory weights; x, h0, c0 in; h1, c1 out).
+ */
+#ifndef PYMPS_ENGINE_H
+#define PYMPS_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum pymps_engine_type {
+    PYMPS_ENGINE_FLOAT32 = 0,
+    PYMPS_ENGINE_FLOAT16 = 1, /* IEEE 754 binary16 */
+} pymps_engine_type;
+
+/* An activation. `type` has the values of MPSCNNNeuronType. */
+typedef struct pymps_engine_neuron {
+    int32_t type;
+    float a, b, c;
+    const float *channel_a; /* PReLU: one value per output channel; NULL for every other type */
+} pymps_engine_neuron;
+
+/* Row-major float32, one row per output channel. NULL stands for zeros. All pointers are only read during the call
+ * that they are passed to. */
+typedef struct pymps_engine_gate {
+    const float *input_weights;     /* W: outputs x inputs; not read under unit_input */
+    const float *recurrent_weights; /* U: outputs x outputs */
+    const float *memory_weights;    /* V: outputs x outputs, or `outputs` numbers under memory_is_diagonal */
+    const float *bias;              /* b: outputs */
+    pymps_engine_neuron neuron;
+} pymps_engine_gate;
+
+/* I  = gi( Wi*x + Ui*h0 + Vi*c0 + bi )
+ * F  = gf( Wf*x + Uf*h0 + Vf*c0 + bf )
+ * C  = gc( Wc*x + Uc*h0 + Vc*c0 + bc )
+ * c1 = F c0 + I C
+ * O  = go( Wo*x + Uo*h0 + Vo*c1 + bo )
+ * h1 = O gh(c1) */
+typedef struct pymps_engine_lstm {
+    size_t inputs, outputs;  /* both at least 1 */
+    bool unit_input;         /* every W is the identity; inputs == outputs */
+    bool memory_is_diagonal; /* every V is a vector, multiplied element by element */
+    bool half_weights;       /* keep W, U and V as float16 (rounded to nearest even); b stays float32 */
+    pymps_engine_gate input_gate, forget_gate, cell_gate, output_gate;
+    pymps_engine_neuron cell_to_output;
+} pymps_engine_lstm;
+
+/* One layer's weights, packed for the instruction set of this machine. Immutable: any number of threads may run it at
+ * the same time, each with its own workspace. */
+typedef struct pymps_engine_layer pymps_engine_layer;
+
+/* Packs a copy of the weights. NULL when memory runs out. Released by pymps_engine_layer_destroy. */
+pymps_engine_layer *pymps_engine_lstm_create(const pymps_engine_lstm *lstm);
+void pymps_engine_layer_destroy(pymps_engine_layer *layer); /* NULL is allowed */
+
+/* rows x (inputs or outputs) elements; row r starts at data + r * row_bytes. Elements are aligned to their size,
+ * rows are not padded beyond row_bytes. */
+typedef struct pymps_engine_matrix {
+    void *data;
+    size_t rows, row_bytes;
+    pymps_engine_type type;
+} pymps_engine_matrix;
+
+/* The recurrent output h and the memory cell c: rows x outputs float32, row r at h + r * row_floats. */
+typedef struct pymps_engine_state {
+    float *h, *c;
+    size_t row_floats;
+} pymps_engine_state;
+
+typedef struct pymps_engine_sequence {
+    size_t steps;                      /* at least 1 */
+    const pymps_engine_matrix *x;      /* `steps` matrices; rows never grow from one step to the next */
+    const pymps_engine_matrix *y;      /* `steps` matrices with the rows of x; may not overlap x or a state */
+    const pymps_engine_state *initial; /* x[0].rows rows, only read; NULL: zeros */
+    const pymps_engine_state *states;  /* `state_count` results, x[0].rows rows each; none may overlap `initial` */
+    size_t state_count;                /* 1: after the last step; `steps`: after each step. A row that has ended
+                                        * (its step had fewer rows) repeats its last state. */
+} pymps_engine_sequence;
+
+/* Bytes of scratch memory that a run needs for sequences of at most `steps` steps and `rows` rows. */
+size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t steps, size_t rows);
+
+/* Runs the layer. `workspace` is aligned to 64 bytes and belongs to this call alone. Allocates nothing, takes no
+ * lock. */
+void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace);
+
+/* y[i] = neuron(x[i]) for a row of `count` channels; x may equal y. */
+void pymps_engine_neuron_apply(const pymps_engine_neuron *neuron, const float *x, float *y, size_t count);
+
+/* The instruction set in use, as Highway names it ("AVX2", "NEON", ...). Static storage. */
+const char *pymps_engine_target(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+#include "engine/lstm_weights.h"
+
+#include <algorithm>
+
+#include "engine/neuron_type.h"
+
+namespace pymps::engine {
+namespace {
+
+bool IsType(const pymps_engine_neuron &neuron, NeuronType type) {
+    return neuron.type == static_cast<int32_t>(type);
+}
+
+bool IsSigmoid(const pymps_engine_neuron &neuron) {
+    return IsType(neuron, NeuronType::kSigmoid);
+}
+
+bool IsPlainTanH(const pymps_engine_neuron &neuron) {
+    return IsType(neuron, NeuronType::kTanH) && neuron.a == 1.0f && neuron.b == 1.0f;
+}
+
+} // namespace
+
+bool OwnedNeuron::Copy(const pymps_engine_neuron &source, const Panels &panels) {
+    neuron = source;
+    neuron.channel_a = nullptr;
+    if (source.channel_a == nullptr)
+        return true;
+    channel_a = AllocateAligned<float>(panels.PaddedOutputs());
+    if (channel_a == nullptr)
+        return false;
+    std::copy_n(source.channel_a, panels.outputs, channel_a.get());
+    std::fill(channel_a.get() + panels.outputs, channel_a.get() + panels.PaddedOutputs(), 0.0f);
+    return true;
+}
+
+pymps_engine_neuron OwnedNeuron::At(size_t channel) const {
+    pymps_engine_neuron slice = neuron;
+    if (channel_a != nullptr)
+        slice.channel_a = channel_a.get() + channel;
+    return slice;
+}
+
+bool LstmWeights::CopyNeurons(const pymps_engine_lstm &lstm) {
+    usual_neurons = IsSigmoid(lstm.input_gate.neuron) && IsSigmoid(lstm.forget_gate.neuron) &&
+                    IsPlainTanH(lstm.cell_gate.neuron) && IsSigmoid(lstm.output_gate.neuron) &&
+                    IsPlainTanH(lstm.cell_to_output);
+    return neurons[kInputGate].Copy(lstm.input_gate.neuron, panels) &&
+           neurons[kForgetGate].Copy(lstm.forget_gate.neuron, panels) &&
+           neurons[kCellGate].Copy(lstm.cell_gate.neuron, panels) &&
+           neurons[kOutputGate].Copy(lstm.output_gate.neuron, panels) &&
+           cell_to_output.Copy(lstm.cell_to_output, panels);
+}
+
+bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
+    if (lstm.memory_is_diagonal) {
+        const float *const vectors[] = {lstm.input_gate.memory_weights, lstm.forget_gate.memory_weights,
+                                        lstm.cell_gate.memory_weights, lstm.output_gate.memory_weights};
+        diagonal_memory = std::any_of(vectors, vectors + kMaxGates, [](const float *v) { return v != nullptr; });
+        return !diagonal_memory || diagonal.Pack(panels, vectors, lstm.half_weights);
+    }
+    full_output_memory = lstm.output_gate.memory_weights != nullptr;
+    const PartSource source = {{lstm.output_gate.memory_weights}, panels.outputs};
+    return output_memory.Pack(panels, lstm.half_weights, &source, 1);
+}
+
+bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors) {
+    inputs = lstm.inputs;
+    panels = Panels(lstm.outputs, lanes, panel_vectors);
+    unit_input = lstm.unit_input;
+
+    const pymps_engine_gate *const sources[kMaxGates] = {&lstm.input_gate, &lstm.forget_gate, &lstm.cell_gate,
+                                                         &lstm.output_gate};
+    PartSource parts[kMaxParts] = {{{}, lstm.inputs}, {{}, lstm.outputs}, {{}, lstm.outputs}};
+    const float *biases[kMaxGates];
+    for (size_t gate = 0; gate < kMaxGates; ++gate) {
+        const pymps_engine_gate &source = *sources[gate];
+        if (!unit_input)
+            parts[kInputPart].gates[gate] = source.input_weights;
+        parts[kRecurrentPart].gates[gate] = source.recurrent_weights;
+        if (!lstm.memory_is_diagonal && gate != kOutputGate)
+            parts[kMemoryPart].gates[gate] = source.memory_weights;
+        biases[gate] = source.bias;
+    }
+    return gates.Pack(panels, lstm.half_weights, parts, kMaxParts) && bias.Pack(panels, biases, /*half=*/false) &&
+           PackMemory(lstm) && CopyNeurons(lstm);
+}
+
+} // namespace pymps::engine

@@ -1,0 +1,48 @@
+/* What an LSTM layer keeps of its description. */
+#ifndef PYMPS_ENGINE_LSTM_WEIGHTS_H
+#define PYMPS_ENGINE_LSTM_WEIGHTS_H
+
+#include "engine/engine.h"
+#include "engine/packing.h"
+
+namespace pymps::engine {
+
+enum LstmGate : size_t { kInputGate, kForgetGate, kCellGate, kOutputGate };
+enum LstmPart : size_t { kInputPart, kRecurrentPart, kMemoryPart };
+
+/* An activation with its own copy of channel_a, padded as the outputs are. */
+struct OwnedNeuron {
+    pymps_engine_neuron neuron = {};
+    AlignedArray<float> channel_a;
+
+    bool Copy(const pymps_engine_neuron &source, const Panels &panels);
+    /* The neuron as the outputs from `channel` on see it. */
+    pymps_engine_neuron At(size_t channel) const;
+};
+
+struct LstmWeights {
+    size_t inputs = 0;
+    Panels panels;
+    bool unit_input = false;
+    bool diagonal_memory = false; /* some V is given, as a vector */
+    bool full_output_memory = false;
+    bool usual_neurons = false; /* sigmoid gates, tanh for the cell and for gh */
+
+    PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
+    PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */
+    PackedVector bias;
+    PackedVector diagonal;
+    OwnedNeuron neurons[kMaxGates];
+    OwnedNeuron cell_to_output;
+
+    /* False when memory runs out. */
+    bool Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors);
+
+  private:
+    bool PackMemory(const pymps_engine_lstm &lstm);
+    bool CopyNeurons(const pymps_engine_lstm &lstm);
+};
+
+} // namespace pymps::engine
+
+#endif

@@ -1,0 +1,74 @@
+/* The exponential family that the recurrence leans on, in float32. All take any input; NaN gives NaN. */
+#if defined(PYMPS_ENGINE_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PYMPS_ENGINE_MATH_INL_H
+#undef PYMPS_ENGINE_MATH_INL_H
+#else
+#define PYMPS_ENGINE_MATH_INL_H
+#endif
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/* e^x = scale (1 + fraction), scale a power of two, fraction in (-0.3, 0.42). */
+template <class D> struct Exponential { hn::Vec<D> scale, fraction; };
+
+/* x in [-87, 89]; beyond 88.4 the scale is infinite. NaN gives an arbitrary result. */
+template <class D> HWY_INLINE Exponential<D> SplitExponential(D d, hn::Vec<D> x) {
+    const hn::RebindToSigned<D> di;
+    // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.
+    const auto magic = hn::Set(d, 12582912.0f);
+    const auto shifted = hn::MulAdd(x, hn::Set(d, 1.44269504f), magic);
+    const auto n = hn::Sub(shifted, magic);
+    const auto bits = hn::Add(hn::ShiftLeft<23>(hn::BitCast(di, shifted)), hn::Set(di, 0x3F800000));
+
+    // ln 2 in two parts; the product of the first with n is exact even where there is no fused multiply-add.
+    auto r = hn::NegMulAdd(n, hn::Set(d, 0.693145751953125f), x);
+    r = hn::NegMulAdd(n, hn::Set(d, 1.42860677e-6f), r);
+
+    // e^r - 1 = r + r^2 P(r), in pairs to shorten the chain of dependent operations.
+    const auto r2 = hn::Mul(r, r);
+    const auto p01 = hn::MulAdd(r, hn::Set(d, 1.66666672e-1f), hn::Set(d, 0.5f));
+    const auto p23 = hn::MulAdd(r, hn::Set(d, 8.33336078e-3f), hn::Set(d, 4.16664854e-2f));
+    const auto p45 = hn::MulAdd(r, hn::Set(d, 1.98527618e-4f), hn::Set(d, 1.39304355e-3f));
+    const auto p = hn::MulAdd(r2, hn::MulAdd(r2, p45, p23), p01);
+    return {hn::BitCast(d, bits), hn::MulAdd(p, r2, r)};
+}
+
+/* Min and Max may drop a NaN, and which they drop depends on the target. */
+template <class D> HWY_INLINE hn::Vec<D> KeepNaN(D d, hn::Vec<D> x, hn::Vec<D> y) {
+    (void)d;
+    return hn::IfThenElse(hn::IsNaN(x), x, y);
+}
+
+/* 1 / (1 + e^-x). Error at most 3 ULP, or 2^-126 where the result would be subnormal (it becomes 0). */
+template <class D> HWY_INLINE hn::Vec<D> Sigmoid32(D d, hn::Vec<D> x) {
+    const auto one = hn::Set(d, 1.0f);
+    const auto z = hn::Min(hn::Max(hn::Neg(x), hn::Set(d, -87.0f)), hn::Set(d, 89.0f));
+    const auto e = SplitExponential(d, z);
+    const auto power = hn::Mul(hn::Add(e.fraction, one), e.scale);
+    return KeepNaN(d, x, hn::Div(one, hn::Add(power, one)));
+}
+
+/* e^x - 1 for x in [-87, 88]. Error at most 2 ULP. */
+template <class D> HWY_INLINE hn::Vec<D> ExpMinusOne32(D d, hn::Vec<D> x) {
+    const auto e = SplitExponential(d, x);
+    return hn::MulAdd(e.fraction, e.scale, hn::Sub(e.scale, hn::Set(d, 1.0f)));
+}
+
+/* (e^2|x| - 1) / (e^2|x| + 1), which keeps its precision near 0. Error at most 3 ULP. */
+template <class D> HWY_INLINE hn::Vec<D> Tanh32(D d, hn::Vec<D> x) {
+    const auto magnitude = hn::Min(hn::Abs(x), hn::Set(d, 10.0f)); // tanh(10) rounds to 1
+    const auto e = ExpMinusOne32(d, hn::Add(magnitude, magnitude));
+    return KeepNaN(d, x, hn::CopySign(hn::Div(e, hn::Add(e, hn::Set(d, 2.0f))), x));
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,94 @@
+/* Weight matrices in the order in which the kernels read them.
+ *
+ * Outputs are cut into panels of a few vectors. A panel holds, one after the other, its slice of every part; a part is
+ * all that is multiplied by one input (x, h0, ...), for the gates that have such a weight. Within a panel's slice, for
+ * each column: gate after gate, the panel's outputs. So one pass over memory yields all gates of all outputs:
+ *
+ *     panel 0 | x:  column 0: gate 0 outputs 0..15, gate 1 outputs 0..15, ...; column 1: ...
+ *             | h0: ...
+ *     panel 1 | x: ...
+ *
+ * Outputs are padded with zeros to whole vectors. */
+#ifndef PYMPS_ENGINE_PACKING_H
+#define PYMPS_ENGINE_PACKING_H
+
+#include "engine/memory.h"
+
+namespace pymps::engine {
+
+inline constexpr size_t kMaxGates = 4;
+inline constexpr size_t kMaxParts = 3;
+
+/* How outputs are cut: panels of `panel_vectors` vectors while they last, then panels of one vector. */
+struct Panels {
+    size_t outputs;
+    size_t lanes; /* floats in a vector of the target */
+    size_t panel_vectors;
+    size_t vectors; /* in total, the last one padded */
+
+    Panels() = default;
+    Panels(size_t outputs_, size_t lanes_, size_t panel_vectors_)
+        : outputs(outputs_), lanes(lanes_), panel_vectors(panel_vectors_),
+          vectors(outputs / lanes + (outputs % lanes != 0)) {}
+
+    size_t PaddedOutputs() const { return MultiplySizes(vectors, lanes); }
+    /* Vectors of the panel that starts at vector `first`. */
+    size_t Width(size_t first) const { return vectors - first >= panel_vectors ? panel_vectors : 1; }
+};
+
+/* Row-major outputs x columns per gate; NULL: this gate does not see this input. */
+struct PartSource {
+    const float *gates[kMaxGates];
+    size_t columns;
+};
+
+struct Part {
+    size_t columns = 0;
+    size_t gate_count = 0; /* 0: nothing to do */
+    size_t gates[kMaxGates] = {};
+    size_t offset = 0; /* of the part within a panel, in columns x gates */
+};
+
+class PackedWeights {
+  public:
+    /* False when memory runs out. */
+    bool Pack(const Panels &panels, bool half, const PartSource *sources, size_t source_count);
+
+    const Part &part(size_t index) const { return parts_[index]; }
+    bool half() const { return half_; }
+    bool empty() const { return depth_ == 0; }
+
+    /* The slice of `part` in the panel that starts at vector `first` and is `width` vectors wide. */
+    template <class T> const T *Slice(const Part &part, size_t first, size_t width) const {
+        return static_cast<const T *>(Data()) + (first * depth_ + width * part.offset) * lanes_;
+    }
+
+  private:
+    const void *Data() const {
+        return half_ ? static_cast<const void *>(halves_.get()) : static_cast<const void *>(floats_.get());
+    }
+    template <class T> void Fill(const Panels &panels, const PartSource *sources, T *packed) const;
+
+    Part parts_[kMaxParts];
+    size_t depth_ = 0; /* columns x gates of all parts */
+    size_t lanes_ = 0;
+    bool half_ = false;
+    AlignedArray<float> floats_;
+    AlignedArray<uint16_t> halves_;
+};
+
+/* One float per output and gate, laid out as a panel's slice of one column is; absent ones are zero. */
+class PackedVector {
+  public:
+    /* `half`: the values are rounded to float16, and kept as floats. False when memory runs out. */
+    bool Pack(const Panels &panels, const float *const gates[kMaxGates], bool half);
+    const float *Slice(size_t first) const { return values_.get() + first * kMaxGates * lanes_; }
+
+  private:
+    size_t lanes_ = 0;
+    AlignedArray<float> values_;
+};
+
+} // namespace pymps::engine
+
+#endif
