@@ -1,0 +1,26 @@
+// What every kernel is.
+#import <MetalPerformanceShaders/MPSCoreTypes.h>
+
+NS_ASSUME_NONNULL_BEGIN
+
+/// Used by one thread at a time: copy it for another thread.
+PMP_CLASS(MPSKernel)
+@interface MPSKernel : NSObject <NSCopying> {
+    MPSKernelOptions _options;
+    id<MTLDevice> _device;
+    NSString *_label;
+}
+
+@property (readwrite, nonatomic) MPSKernelOptions options;
+@property (readonly, retain, nonatomic) id<MTLDevice> device;
+@property (copy, atomic, nullable) NSString *label;
+
+/// nil where the device is not a portable one.
+- (instancetype)initWithDevice:(id<MTLDevice>)device;
+
+/// A nil device stands for the kernel's own.
+- (instancetype)copyWithZone:(nullable NSZone *)zone device:(nullable id<MTLDevice>)device;
+
+@end
+
+NS_ASSUME_NONNULL_END

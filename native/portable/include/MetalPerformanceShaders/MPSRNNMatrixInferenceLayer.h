@@ -1,0 +1,77 @@
+// A recurrent layer, or a stack of them, over sequences of matrices.
+#import <MetalPerformanceShaders/MPSKernel.h>
+#import <MetalPerformanceShaders/MPSMatrix.h>
+#import <MetalPerformanceShaders/MPSRNNDescriptor.h>
+#import <MetalPerformanceShaders/MPSState.h>
+
+NS_ASSUME_NONNULL_BEGIN
+
+@class PMPRecurrentStack;
+@class PMPRecurrentStatePool;
+
+typedef NS_ENUM(NSUInteger, MPSRNNBidirectionalCombineMode) {
+    MPSRNNBidirectionalCombineModeNone = 0,
+    MPSRNNBidirectionalCombineModeAdd,
+    MPSRNNBidirectionalCombineModeConcatenate,
+};
+
+/// The recurrent output h and the memory cell c of each layer of a stack. Only encode methods make states.
+PMP_CLASS(MPSRNNRecurrentMatrixState)
+@interface MPSRNNRecurrentMatrixState : MPSState {
+  @package
+    struct PMPRecurrentStateStorage *_storage;
+}
+
+/// nil beyond the last layer, and for the memory cell of a layer without one.
+- (nullable MPSMatrix *)getRecurrentOutputMatrixForLayerIndex:(NSUInteger)layerIndex;
+- (nullable MPSMatrix *)getMemoryCellMatrixForLayerIndex:(NSUInteger)layerIndex;
+
+@end
+
+/// Row i of every matrix belongs to sequence i; columns are feature channels.
+PMP_CLASS(MPSRNNMatrixInferenceLayer)
+@interface MPSRNNMatrixInferenceLayer : MPSKernel {
+    PMPRecurrentStack *_stack;
+    PMPRecurrentStatePool *_statePool;
+    BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
+    MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
+}
+
+/// Of the first layer.
+@property (readonly, nonatomic) NSUInteger inputFeatureChannels;
+/// Of the last layer.
+@property (readonly, nonatomic) NSUInteger outputFeatureChannels;
+@property (readonly, nonatomic) NSUInteger numberOfLayers;
+@property (readwrite, nonatomic) BOOL recurrentOutputIsTemporary;
+/// YES: an encode returns the state after each step; NO: after the last one.
+@property (readwrite, nonatomic) BOOL storeAllIntermediateStates;
+@property (readwrite, nonatomic) MPSRNNBidirectionalCombineMode bidirectionalCombineMode;
+
+/// nil where the device is not a portable one, where a data source fails to load, or where memory runs out.
+- (instancetype)initWithDevice:(id<MTLDevice>)device rnnDescriptor:(const MPSRNNDescriptor *)rnnDescriptor;
+/// A stack: the first layer reads the input.
+- (instancetype)initWithDevice:(id<MTLDevice>)device rnnDescriptors:(NSArray<const MPSRNNDescriptor *> *)rnnDescriptors;
+- (instancetype)initWithDevice:(id<MTLDevice>)device PMP_UNAVAILABLE;
+
+/// The copy shares the weights.
+- (instancetype)copyWithZone:(nullable NSZone *)zone device:(nullable id<MTLDevice>)device;
+
+/// Element t of each array is step t; a step has as many rows as the step before it, or fewer. No source shares memory
+/// with a destination. Offsets are bytes on top of a matrix's own, one for each matrix, read during the call; NULL
+/// stands for zeros. A nil input state is zeros; output states are appended to their array.
+- (void)encodeSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
+                       sourceMatrices:(NSArray<MPSMatrix *> *)sourceMatrices
+                        sourceOffsets:(nullable NSUInteger *)sourceOffsets
+                  destinationMatrices:(NSArray<MPSMatrix *> *)destinationMatrices
+                   destinationOffsets:(nullable NSUInteger *)destinationOffsets
+                  recurrentInputState:(nullable MPSRNNRecurrentMatrixState *)recurrentInputState
+                recurrentOutputStates:(nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates;
+- (void)encodeSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
+                       sourceMatrices:(NSArray<MPSMatrix *> *)sourceMatrices
+                  destinationMatrices:(NSArray<MPSMatrix *> *)destinationMatrices
+                  recurrentInputState:(nullable MPSRNNRecurrentMatrixState *)recurrentInputState
+                recurrentOutputStates:(nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates;
+
+@end
+
+NS_ASSUME_NONNULL_END

@@ -1,0 +1,187 @@
+#import "PMPArgument.h"
+#import "PMPState.h"
+#import "PMPStorage.h"
+
+static void release_resources(struct PMPStateResource *resources, NSUInteger count) {
+    for (NSUInteger i = 0; i < count; i++) {
+        [resources[i].resource release];
+        resources[i].resource = nil;
+    }
+}
+
+@implementation MPSState
+
+@synthesize resourceCount = _resourceCount, label = _label;
+
+// Initialisers autorelease the object until its arguments have passed: a violation leaves nothing behind.
+- (instancetype)initWithDevice:(id<MTLDevice>)device resourceCount:(NSUInteger)count {
+    self = [super init];
+    if (self != nil) {
+        _device = [device retain];
+        _resources = calloc(count, sizeof *_resources);
+        _resourceCount = count;
+    }
+    return self;
+}
+
+- (instancetype)initWithDevice:(id<MTLDevice>)device resourceList:(MPSStateResourceList *)resourceList {
+    NSArray<NSNumber *> *sizes = resourceList.bufferSizes;
+    self = [[self initWithDevice:device resourceCount:sizes.count] autorelease];
+    PMPCheckDevice(device, self, _cmd);
+    for (NSUInteger i = 0; i < _resourceCount; i++) {
+        _resources[i].bytes = [[sizes objectAtIndex:i] unsignedIntegerValue];
+        if (_resources[i].bytes == 0) {
+            PMPInvalidArgument(@"resourceList: buffer %lu of 0 bytes, at least 1 expected", (unsigned long)i);
+        }
+    }
+    return [self retain];
+}
+
+- (instancetype)initWithDevice:(id<MTLDevice>)device bufferSize:(size_t)bufferSize {
+    self = [[self initWithDevice:device resourceCount:1] autorelease];
+    PMPCheckDevice(device, self, _cmd);
+    if (bufferSize == 0) {
+        PMPInvalidArgument(@"bufferSize: 0, at least 1 expected");
+    }
+    _resources[0].bytes = bufferSize;
+    return [self retain];
+}
+
+- (instancetype)initWithResources:(nullable NSArray<id<MTLResource>> *)resources {
+    self = [self initWithDevice:[[resources firstObject] device] resourceCount:resources.count];
+    for (NSUInteger i = 0; i < _resourceCount; i++) {
+        _resources[i].resource = [[resources objectAtIndex:i] retain];
+    }
+    return self;
+}
+
+- (instancetype)initWithResource:(nullable id<MTLResource>)resource {
+    return [self initWithResources:resource != nil ? @[ resource ] : nil];
+}
+
++ (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
+                                   resourceList:(MPSStateResourceList *)resourceList {
+    PMPCommandBuffer *owner = PMPPortableCommandBuffer(commandBuffer, _cmd);
+    MPSState *state = [[[self alloc] initWithDevice:owner.device resourceList:resourceList] autorelease];
+    if (state->_resourceCount > 0) {
+        PMPTemporaryBegin(&state->_temporary, owner, state);
+    }
+    return state;
+}
+
++ (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf bufferSize:(size_t)bufferSize {
+    MPSStateResourceList *list = [MPSStateResourceList resourceList];
+    [list appendBuffer:bufferSize];
+    return [self temporaryStateWithCommandBuffer:cmdBuf resourceList:list];
+}
+
++ (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf {
+    return [self temporaryStateWithCommandBuffer:cmdBuf resourceList:[MPSStateResourceList resourceList]];
+}
+
+- (void)dealloc {
+    release_resources(_resources, _resourceCount);
+    free(_resources);
+    [_device release];
+    [_label release];
+    [super dealloc];
+}
+
+/// Kernels that were encoded hold the buffers themselves.
+- (void)giveStorageBack {
+    release_resources(_resources, _resourceCount);
+}
+
+- (BOOL)isTemporary {
+    return _temporary.commandBuffer != nil;
+}
+
+- (NSUInteger)readCount {
+    return _temporary.readCount;
+}
+
+- (void)setReadCount:(NSUInteger)readCount {
+    if (!self.isTemporary) {
+        return; // of no meaning there
+    }
+    PMPTemporarySetReadCount(&_temporary, self, _cmd, readCount);
+    if (readCount == 0) {
+        [self giveStorageBack];
+    }
+}
+
+- (nullable id<MTLResource>)resourceAtIndex:(NSUInteger)index allocateMemory:(BOOL)allocateMemory {
+    if (index >= _resourceCount) {
+        return nil;
+    }
+    if (self.isTemporary) {
+        PMPTemporaryCheckAlive(&_temporary, self, _cmd);
+    }
+    struct PMPStateResource *entry = &_resources[index];
+    if (!allocateMemory || entry->bytes == 0) {
+        return entry->resource;
+    }
+    MTLResourceOptions options = self.isTemporary ? PMPTemporaryStorage() : MTLResourceStorageModeShared;
+    return PMPLazyBuffer((id<MTLBuffer> *)&entry->resource, _device, entry->bytes, options);
+}
+
+- (nullable id<MTLResource>)resource {
+    return [self resourceAtIndex:0 allocateMemory:YES];
+}
+
+- (NSUInteger)bufferSizeAtIndex:(NSUInteger)index {
+    if (index >= _resourceCount) {
+        return 0;
+    }
+    const struct PMPStateResource *entry = &_resources[index];
+    return entry->bytes != 0 ? entry->bytes : [(id<MTLBuffer>)entry->resource length];
+}
+
+- (MPSStateResourceType)resourceTypeAtIndex:(NSUInteger)index {
+    return index < _resourceCount ? MPSStateResourceTypeBuffer : MPSStateResourceTypeNone;
+}
+
+- (void)synchronizeOnCommandBuffer:(id<MTLCommandBuffer>)commandBuffer {
+    for (NSUInteger i = 0; i < _resourceCount; i++) {
+        PMPSynchronizeBuffer((id<MTLBuffer>)_resources[i].resource, commandBuffer);
+    }
+}
+
+- (NSUInteger)resourceSize {
+    NSUInteger bytes = 0;
+    for (NSUInteger i = 0; i < _resourceCount; i++) {
+        bytes += [self bufferSizeAtIndex:i];
+    }
+    return bytes;
+}
+
+@end
+
+NSUInteger MPSStateBatchIncrementReadCount(MPSStateBatch *batch, NSInteger amount) {
+    NSSet<MPSState *> *states = [NSSet setWithArray:batch != nil ? batch : @[]];
+    for (MPSState *state in states) {
+        if (!state.isTemporary) {
+            continue;
+        }
+        if (amount < 0 && state.readCount < -(NSUInteger)amount) {
+            PMPRaiseInvalidArgument(state, @selector(setReadCount:), @"readCount: %lu, lowered by %lu",
+                                    (unsigned long)state.readCount, -(unsigned long)amount);
+        }
+        state.readCount += (NSUInteger)amount;
+    }
+    return states.count;
+}
+
+void MPSStateBatchSynchronize(MPSStateBatch *batch, id<MTLCommandBuffer> cmdBuf) {
+    for (MPSState *state in [NSSet setWithArray:batch]) {
+        [state synchronizeOnCommandBuffer:cmdBuf];
+    }
+}
+
+NSUInteger MPSStateBatchResourceSize(MPSStateBatch *batch) {
+    NSUInteger bytes = 0;
+    for (MPSState *state in [NSSet setWithArray:batch != nil ? batch : @[]]) {
+        bytes += state.resourceSize;
+    }
+    return bytes;
+}

@@ -1,0 +1,26 @@
+#import "PMPArgument.h"
+#import <objc/runtime.h>
+
+void PMPRaiseInvalidArgument(id object, SEL selector, NSString *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    NSString *text = [[[NSString alloc] initWithFormat:format arguments:arguments] autorelease];
+    va_end(arguments);
+    BOOL isClass = class_isMetaClass(object_getClass(object));
+    NSString *reason = [NSString
+        stringWithFormat:@"%c[%@ %@] %@", isClass ? '+' : '-', [object class], NSStringFromSelector(selector), text];
+    @throw [NSException exceptionWithName:NSInvalidArgumentException reason:reason userInfo:nil];
+}
+
+PMPArgument PMPArgumentPart(PMPArgument whole, NSString *part) {
+    whole.name = [NSString stringWithFormat:@"%@.%@", whole.name, part];
+    return whole;
+}
+
+void PMPRaiseInvalid(PMPArgument argument, NSString *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    NSString *text = [[[NSString alloc] initWithFormat:format arguments:arguments] autorelease];
+    va_end(arguments);
+    PMPRaiseInvalidArgument(argument.object, argument.selector, @"%@: %@", argument.name, text);
+}

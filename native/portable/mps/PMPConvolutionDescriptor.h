@@ -1,0 +1,5 @@
+#import <MetalPerformanceShaders/MetalPerformanceShaders.h>
+
+@interface MPSCNNConvolutionDescriptor (PMPConvolutionDescriptor)
+- (BOOL)hasBatchNormalization;
+@end

@@ -1,0 +1,97 @@
+#import "PMPRecurrentStack.h"
+
+@implementation MPSRNNDescriptor (PMPRecurrentCell)
+
+- (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument {
+    PMPRaiseInvalid(argument, @"a plain %@, one of its subclasses expected", [self class]);
+}
+
+- (BOOL)hasMemoryCell {
+    return NO;
+}
+
+@end
+
+@implementation PMPRecurrentStack
+
+- (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument {
+    self = [[super init] autorelease]; // a violation leaves nothing behind
+    if (descriptors.count == 0) {
+        PMPRaiseInvalid(argument, @"no descriptor, at least one expected");
+    }
+    _cells = calloc(descriptors.count, sizeof *_cells);
+    if (_cells == NULL) {
+        return nil;
+    }
+    for (NSUInteger i = 0; i < descriptors.count; i++) {
+        PMPArgument part = argument;
+        part.name = [NSString stringWithFormat:@"%@[%lu]", argument.name, (unsigned long)i];
+        if (![self addCell:[descriptors objectAtIndex:i] argument:part]) {
+            return nil;
+        }
+    }
+    return [self retain];
+}
+
+- (BOOL)addCell:(const MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+    PMPRecurrentCell *cell = &_cells[_count];
+    *cell = (PMPRecurrentCell){.inputs = descriptor.inputFeatureChannels,
+                               .outputs = descriptor.outputFeatureChannels,
+                               .hasMemoryCell = [(MPSRNNDescriptor *)descriptor hasMemoryCell],
+                               .direction = descriptor.layerSequenceDirection};
+    if (cell->inputs == 0 || cell->outputs == 0) {
+        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, at least 1 each expected", cell->inputs,
+                        cell->outputs);
+    }
+    if (descriptor.useLayerInputUnitTransformMode && cell->inputs != cell->outputs) {
+        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, equal ones expected under the unit transform",
+                        cell->inputs, cell->outputs);
+    }
+    [self checkChainTo:cell argument:argument];
+    cell->layer = [(MPSRNNDescriptor *)descriptor newEngineLayerForArgument:argument];
+    _count++;
+    return cell->layer != NULL;
+}
+
+/// A cell reads the outputs of the nearest cell below it that runs in its direction. Whether the stack can also run
+/// as a whole in one direction is told by _brokenAt.
+- (void)checkChainTo:(const PMPRecurrentCell *)cell argument:(PMPArgument)argument {
+    for (size_t below = _count; below-- > 0;) {
+        if (_cells[below].direction == cell->direction) {
+            if (_cells[below].outputs != cell->inputs) {
+                PMPRaiseInvalid(argument, @"%zu input feature channels, %zu, the outputs of layer %zu, expected",
+                                cell->inputs, _cells[below].outputs, below);
+            }
+            break;
+        }
+    }
+    if (_count > 0 && _brokenAt == 0 && _cells[_count - 1].outputs != cell->inputs) {
+        _brokenAt = _count;
+    }
+}
+
+- (void)dealloc {
+    for (size_t i = 0; i < _count; i++) {
+        pymps_engine_layer_destroy(_cells[i].layer);
+    }
+    free(_cells);
+    [super dealloc];
+}
+
+- (BOOL)hasStatesOf:(PMPRecurrentStack *)other {
+    if (self == other) {
+        return YES;
+    }
+    if (_count != other->_count) {
+        return NO;
+    }
+    for (size_t i = 0; i < _count; i++) {
+        if (_cells[i].outputs != other->_cells[i].outputs ||
+            _cells[i].hasMemoryCell != other->_cells[i].hasMemoryCell) {
+            return NO;
+        }
+    }
+    return YES;
+}
+
+@end

@@ -1,0 +1,34 @@
+// The numbers that a recurrent layer takes from a weight source.
+#import "PMPArgument.h"
+#import "engine/engine.h"
+#import <MetalPerformanceShaders/MetalPerformanceShaders.h>
+
+typedef NS_ENUM(NSInteger, PMPWeightsKind) {
+    PMPWeightsInput,    // outputs x inputs, with the gate's bias and activation
+    PMPWeightsIdentity, // only the gate's bias and activation
+    PMPWeightsSquare,   // outputs x outputs
+    PMPWeightsDiagonal, // `outputs` numbers
+};
+
+/// A copy, as float32, of what a source hands out between load and purge.
+@interface PMPRecurrentWeights : NSObject {
+    NSData *_weights, *_bias, *_channelA;
+    pymps_engine_neuron _neuron;
+}
+
+/// Loads the source, reads it and purges it. nil where it fails to load; raises where its descriptor does not fit.
+- (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
+                          kind:(PMPWeightsKind)kind
+                        inputs:(size_t)inputs
+                       outputs:(size_t)outputs
+                      argument:(PMPArgument)argument;
+
+// These live as long as the receiver; NULL where the kind has none.
+- (const float *)weights;
+- (const float *)bias;
+- (pymps_engine_neuron)neuron;
+
+@end
+
+/// The activation that `neuron` describes, checked for this many channels. `channel_a` points into its data.
+pymps_engine_neuron PMPEngineNeuron(MPSNNNeuronDescriptor *neuron, size_t channels, PMPArgument argument);

@@ -1,0 +1,137 @@
+#import "PMPRecurrentWeights.h"
+#import "PMPConvolutionDescriptor.h"
+#import "PMPWeightsReader.h"
+
+pymps_engine_neuron PMPEngineNeuron(MPSNNNeuronDescriptor *neuron, size_t channels, PMPArgument argument) {
+    MPSCNNNeuronType type = neuron.neuronType;
+    const float *channelA = NULL;
+    if (type < MPSCNNNeuronTypeNone || type >= MPSCNNNeuronTypeCount) {
+        PMPRaiseInvalid(argument, @"neuron type %d, one of MPSCNNNeuronType's expected", (int)type);
+    }
+    if (type == MPSCNNNeuronTypePReLU) {
+        if (neuron.data.length != channels * sizeof(float)) {
+            PMPRaiseInvalid(argument, @"%lu bytes of PReLU data, a float for each of %zu channels expected",
+                            (unsigned long)neuron.data.length, channels);
+        }
+        channelA = neuron.data.bytes;
+    }
+    return (pymps_engine_neuron){.type = type, .a = neuron.a, .b = neuron.b, .c = neuron.c, .channel_a = channelA};
+}
+
+static void check_channels(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKind kind, size_t inputs, size_t outputs,
+                           PMPArgument argument) {
+    size_t in = descriptor.inputFeatureChannels, out = descriptor.outputFeatureChannels;
+    switch (kind) {
+    case PMPWeightsInput:
+    case PMPWeightsIdentity:
+        if (in != inputs || out != outputs) {
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to %zu expected", in, out, inputs, outputs);
+        }
+        break;
+    case PMPWeightsSquare:
+        if (in != outputs || out != outputs) {
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to %zu expected", in, out, outputs, outputs);
+        }
+        break;
+    case PMPWeightsDiagonal: // a full matrix, whose first row is read, a row or a column
+        if ((in != outputs && in != 1) || (out != outputs && out != 1) || (in == 1 && out == 1 && outputs != 1)) {
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to 1, 1 to %zu or %zu to %zu expected", in,
+                            out, outputs, outputs, outputs, outputs);
+        }
+        break;
+    }
+}
+
+static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgument argument) {
+    if (descriptor.kernelWidth != 1 || descriptor.kernelHeight != 1) {
+        PMPRaiseInvalid(argument, @"a kernel of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.kernelWidth,
+                        (unsigned long)descriptor.kernelHeight);
+    }
+    if (descriptor.strideInPixelsX != 1 || descriptor.strideInPixelsY != 1) {
+        PMPRaiseInvalid(argument, @"a stride of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.strideInPixelsX,
+                        (unsigned long)descriptor.strideInPixelsY);
+    }
+    if (descriptor.dilationRateX != 1 || descriptor.dilationRateY != 1) {
+        PMPRaiseInvalid(argument, @"a dilation of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.dilationRateX,
+                        (unsigned long)descriptor.dilationRateY);
+    }
+    if (descriptor.groups != 1) {
+        PMPRaiseInvalid(argument, @"%lu groups, 1 expected", (unsigned long)descriptor.groups);
+    }
+    if (descriptor.hasBatchNormalization) {
+        PMPRaiseInvalid(argument, @"batch normalisation parameters, which recurrent layers do not take");
+    }
+}
+
+@implementation PMPRecurrentWeights
+
+- (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
+                          kind:(PMPWeightsKind)kind
+                        inputs:(size_t)inputs
+                       outputs:(size_t)outputs
+                      argument:(PMPArgument)argument {
+    self = [[super init] autorelease]; // a violation leaves nothing behind
+    if (![source load]) {
+        return nil;
+    }
+    @try {
+        MPSCNNConvolutionDescriptor *descriptor = [source descriptor];
+        if (descriptor == nil) {
+            PMPRaiseInvalid(argument, @"descriptor nil");
+        }
+        check_convolution(descriptor, argument);
+        check_channels(descriptor, kind, inputs, outputs, argument);
+        if (kind == PMPWeightsInput || kind == PMPWeightsIdentity) {
+            [self readBiasAndNeuron:source descriptor:descriptor outputs:outputs argument:argument];
+        }
+        if (kind == PMPWeightsDiagonal) {
+            _weights = [PMPReadWeights(source, outputs, descriptor.inputFeatureChannels, argument) retain];
+        } else if (kind != PMPWeightsIdentity) {
+            size_t columns = kind == PMPWeightsInput ? inputs : outputs, count;
+            if (__builtin_mul_overflow(outputs, columns, &count)) {
+                PMPRaiseInvalid(argument, @"more weights than memory can hold");
+            }
+            _weights = [PMPReadWeights(source, count, columns, argument) retain];
+        }
+    } @finally {
+        [source purge];
+    }
+    return [self retain];
+}
+
+- (void)readBiasAndNeuron:(id<MPSCNNConvolutionDataSource>)source
+               descriptor:(MPSCNNConvolutionDescriptor *)descriptor
+                  outputs:(size_t)outputs
+                 argument:(PMPArgument)argument {
+    const float *bias = [source biasTerms];
+    if (bias != NULL) {
+        _bias = [[NSData alloc] initWithBytes:bias length:outputs * sizeof(float)];
+    }
+    MPSNNNeuronDescriptor *neuron = descriptor.fusedNeuronDescriptor;
+    _neuron = PMPEngineNeuron(neuron, outputs, argument);
+    if (_neuron.channel_a != NULL) {
+        _channelA = [neuron.data copy];
+        _neuron.channel_a = _channelA.bytes;
+    }
+}
+
+- (void)dealloc {
+    [_weights release];
+    [_bias release];
+    [_channelA release];
+    [super dealloc];
+}
+
+- (const float *)weights {
+    return _weights.bytes;
+}
+
+- (const float *)bias {
+    return _bias.bytes;
+}
+
+- (pymps_engine_neuron)neuron {
+    return _neuron;
+}
+
+@end

@@ -1,0 +1,33 @@
+// The sequences of matrices that recurrent layers read and write, and their rules.
+#import "PMPCommandBuffer.h"
+#import "PMPRecurrentStack.h"
+
+/// Arguments of an encode method.
+typedef struct PMPSequence {
+    NSArray<MPSMatrix *> *matrices;
+    const NSUInteger *offsets; // one for each matrix, or NULL: zeros
+    NSString *name;            // of the argument
+} PMPSequence;
+
+/// The encode method, and where it encodes to.
+typedef struct PMPEncoding {
+    MPSKernel *kernel;
+    SEL selector;
+    PMPCommandBuffer *commandBuffer;
+} PMPEncoding;
+
+/// Raises unless there is a matrix; each has these columns, is of the kernel's device, lies in its buffer and is usable
+/// on the command buffer; and rows do not grow from step to step.
+void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, PMPEncoding encoding);
+
+/// Raises unless destinations have the steps and the rows of the sources and share no memory with them.
+void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
+
+/// Raises where a destination shares memory with a state that is read.
+void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding);
+
+/// Writes the matrices down for the engine, and has the command buffer hold their memory.
+void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrices, PMPCommandBuffer *commandBuffer);
+
+/// Lowers the read count of each temporary matrix once, however often it occurs.
+void PMPSequenceDidRead(const PMPSequence *sequence);

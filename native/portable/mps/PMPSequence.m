@@ -1,0 +1,196 @@
+#import "PMPSequence.h"
+#import "PMPBuffer.h"
+#import "PMPMemoryRegion.h"
+#import "PMPRecurrentStatePool.h"
+#import "PMPTemporaryRules.h"
+
+static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding, NSString *format, ...)
+    __attribute__((noreturn, format(__NSString__, 4, 5)));
+
+static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding, NSString *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    NSString *text = [[[NSString alloc] initWithFormat:format arguments:arguments] autorelease];
+    va_end(arguments);
+    PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@[%lu]: %@", sequence->name, (unsigned long)step,
+                            text);
+}
+
+static MPSMatrix *matrix_at(const PMPSequence *sequence, NSUInteger step) {
+    return [sequence->matrices objectAtIndex:step];
+}
+
+static NSUInteger offset_at(const PMPSequence *sequence, NSUInteger step) {
+    return sequence->offsets == NULL ? 0 : sequence->offsets[step];
+}
+
+static size_t element_bytes(const MPSMatrix *matrix) {
+    return matrix->_dataType == MPSDataTypeFloat16 ? sizeof(uint16_t) : sizeof(float);
+}
+
+static id<MTLBuffer> buffer_of(MPSMatrix *matrix) {
+    id<MTLBuffer> buffer = matrix->_data != nil ? matrix->_data : matrix.data;
+    if (buffer == nil) {
+        PMPRaiseInvalidArgument(matrix, @selector(data), @"receiver: no memory for its %lu bytes",
+                                (unsigned long)matrix.resourceSize);
+    }
+    return buffer;
+}
+
+static PMPMemoryRegion region_at(const PMPSequence *sequence, NSUInteger step) {
+    MPSMatrix *matrix = matrix_at(sequence, step);
+    uintptr_t address = (uintptr_t)PMPBufferAddress(buffer_of(matrix));
+    return (PMPMemoryRegion){.start = address + matrix->_offset + offset_at(sequence, step),
+                             .rows = matrix->_rows,
+                             .rowBytes = matrix->_rowBytes,
+                             .width = matrix->_columns * element_bytes(matrix)};
+}
+
+static void check_offset(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding) {
+    MPSMatrix *matrix = matrix_at(sequence, step);
+    NSUInteger offset = offset_at(sequence, step);
+    size_t element = element_bytes(matrix);
+    size_t bytes = (matrix->_rows - 1) * matrix->_rowBytes + matrix->_columns * element;
+    size_t most = buffer_of(matrix).length - matrix->_offset - bytes; // the matrix without the offset fits its buffer
+    if (offset % element != 0 || offset > most) {
+        raise_at(sequence, step, encoding, @"byte offset %lu, a multiple of %zu up to %zu expected",
+                 (unsigned long)offset, element, most);
+    }
+}
+
+static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t columns, PMPEncoding encoding) {
+    MPSMatrix *matrix = matrix_at(sequence, step);
+    if (matrix->_dataType != MPSDataTypeFloat32 && matrix->_dataType != MPSDataTypeFloat16) {
+        raise_at(sequence, step, encoding, @"data type 0x%x, Float32 or Float16 expected", (unsigned)matrix->_dataType);
+    }
+    if (matrix->_columns != columns) {
+        raise_at(sequence, step, encoding, @"%lu columns, %zu expected", (unsigned long)matrix->_columns, columns);
+    }
+    if (matrix->_device != encoding.kernel.device) {
+        raise_at(sequence, step, encoding, @"device %@, the kernel's expected", matrix->_device.name);
+    }
+    if (matrix->_isTemporary &&
+        !PMPTemporaryIsUsable(&((MPSTemporaryMatrix *)matrix)->_temporary, encoding.commandBuffer)) {
+        raise_at(sequence, step, encoding, @"a temporary matrix without reads left, or of another command buffer");
+    }
+    if (offset_at(sequence, step) != 0) {
+        check_offset(sequence, step, encoding);
+    }
+}
+
+void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, PMPEncoding encoding) {
+    NSUInteger steps = sequence->matrices.count, rows = NSUIntegerMax;
+    if (steps == 0) {
+        PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@: no matrix, at least one expected",
+                                sequence->name);
+    }
+    for (NSUInteger step = 0; step < steps; step++) {
+        check_matrix(sequence, step, columns, encoding);
+        if (matrix_at(sequence, step)->_rows > rows) {
+            raise_at(sequence, step, encoding, @"%lu rows, at most the %lu of the step before expected",
+                     (unsigned long)matrix_at(sequence, step)->_rows, (unsigned long)rows);
+        }
+        rows = matrix_at(sequence, step)->_rows;
+    }
+}
+
+/// From the first byte of a sequence to the last, as one row.
+static PMPMemoryRegion hull_of(const PMPSequence *sequence, NSUInteger steps) {
+    uintptr_t start = UINTPTR_MAX, end = 0;
+    for (NSUInteger step = 0; step < steps; step++) {
+        PMPMemoryRegion region = region_at(sequence, step);
+        start = MIN(start, region.start);
+        end = MAX(end, PMPMemoryRegionEnd(region));
+    }
+    return (PMPMemoryRegion){.start = start, .rows = 1, .rowBytes = end - start, .width = end - start};
+}
+
+void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
+    NSUInteger steps = sources->matrices.count;
+    if (destinations->matrices.count != steps) {
+        PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
+                                @"%@: %lu matrices, one for each of %lu %@ expected", destinations->name,
+                                (unsigned long)destinations->matrices.count, (unsigned long)steps, sources->name);
+    }
+    for (NSUInteger step = 0; step < steps; step++) {
+        if (matrix_at(destinations, step)->_rows != matrix_at(sources, step)->_rows) {
+            raise_at(destinations, step, encoding, @"%lu rows, the source's %lu expected",
+                     (unsigned long)matrix_at(destinations, step)->_rows,
+                     (unsigned long)matrix_at(sources, step)->_rows);
+        }
+    }
+    // Each pair is looked at only where the two sequences lie in the same stretch of memory.
+    if (!PMPMemoryRegionsShare(hull_of(sources, steps), hull_of(destinations, steps))) {
+        return;
+    }
+    for (NSUInteger i = 0; i < steps; i++) {
+        PMPMemoryRegion destination = region_at(destinations, i);
+        for (NSUInteger j = 0; j < steps; j++) {
+            if (PMPMemoryRegionsShare(destination, region_at(sources, j))) {
+                raise_at(destinations, i, encoding, @"shares memory with %@[%lu]", sources->name, (unsigned long)j);
+            }
+        }
+    }
+}
+
+void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding) {
+    const struct PMPRecurrentStateStorage *storage = state->_storage;
+    for (NSUInteger step = 0; step < destinations->matrices.count; step++) {
+        PMPMemoryRegion destination = region_at(destinations, step);
+        for (size_t i = 0; i < storage->stack->_count; i++) {
+            const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
+            PMPMemoryRegion memory = {.start = (uintptr_t)layer->memory.h,
+                                      .rows = storage->rows,
+                                      .rowBytes = layer->memory.row_floats * sizeof(float),
+                                      .width = layer->outputs * sizeof(float)};
+            bool shares = PMPMemoryRegionsShare(destination, memory);
+            if (layer->memory.c != NULL) {
+                memory.start = (uintptr_t)layer->memory.c;
+                shares = shares || PMPMemoryRegionsShare(destination, memory);
+            }
+            if (shares) {
+                raise_at(destinations, step, encoding, @"shares memory with recurrentInputState");
+            }
+        }
+    }
+}
+
+void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrices, PMPCommandBuffer *commandBuffer) {
+    NSUInteger steps = sequence->matrices.count;
+    id<MTLBuffer> held = nil;
+    for (NSUInteger step = 0; step < steps; step++) {
+        MPSMatrix *matrix = matrix_at(sequence, step);
+        id<MTLBuffer> buffer = buffer_of(matrix);
+        matrices[step] = (pymps_engine_matrix){.data = (void *)region_at(sequence, step).start,
+                                               .rows = matrix->_rows,
+                                               .row_bytes = matrix->_rowBytes,
+                                               .type = matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16
+                                                                                               : PYMPS_ENGINE_FLOAT32};
+        if (matrix->_isTemporary) {
+            [commandBuffer holdUntilCompleted:buffer];
+        } else if (buffer != held) { // steps often share a buffer
+            [commandBuffer useResource:buffer];
+            held = buffer;
+        }
+    }
+}
+
+static bool has_temporary(const PMPSequence *sequence) {
+    for (NSUInteger step = 0; step < sequence->matrices.count; step++) {
+        if (matrix_at(sequence, step)->_isTemporary) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void PMPSequenceDidRead(const PMPSequence *sequence) {
+    if (!has_temporary(sequence)) {
+        return;
+    }
+    for (MPSMatrix *matrix in [NSSet setWithArray:sequence->matrices]) {
+        if (matrix->_isTemporary) {
+            ((MPSTemporaryMatrix *)matrix).readCount -= 1;
+        }
+    }
+}
