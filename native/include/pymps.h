@@ -1,0 +1,247 @@
+/* pymps.h: Apple's recurrent layers (Metal Performance Shaders) as a flat C interface.
+ *
+ * The library holds one `pymps_backend` for each set of frameworks it was compiled against: "metal" (Apple's) and
+ * "portable" (pymps's own, on the CPU). A backend is a table of functions over opaque handles.
+ *
+ * Rules that hold for every function, unless its comment says otherwise:
+ * - Ownership: `*_create`, `*_open` and `*_copy` hand the caller one reference, which the matching `*_release` ends
+ *   (NULL is allowed there). A handle keeps alive what it needs: a layer its device, a stream its layer, and so on; so
+ *   handles may be released in any order.
+ * - Failure: a function that can fail returns a status. Where it is not PYMPS_OK and `error` is not NULL, `*error` says
+ *   why, and outputs are left as they were. No argument whatever aborts the process; handles are trusted, though: a
+ *   released or foreign pointer is not detected.
+ * - Threads: different handles may be used from different threads at once. One handle may be used from several
+ *   threads only where its comment says so. Release may come from any thread.
+ * - Blocking: nothing waits for the device but command_buffer_wait, stream_step, state_create and matrix_read.
+ * - Pointers and structs passed in are read during the call only.
+ */
+#ifndef PYMPS_H
+#define PYMPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Status and errors ------------------------------------------------------------------------------------------ */
+
+typedef enum pymps_status {
+    PYMPS_OK = 0,
+    PYMPS_ERROR_ARGUMENT = 1,       /* an argument is out of range or does not fit the others */
+    PYMPS_ERROR_DEVICE = 2,         /* no such device, or it can't do what was asked */
+    PYMPS_ERROR_MEMORY = 3,         /* out of memory, the device's or the process's */
+    PYMPS_ERROR_COMMAND_BUFFER = 4, /* the device failed to run a command buffer: `code` is Metal's */
+    PYMPS_ERROR_EXCEPTION = 5,      /* the frameworks raised an exception that the checks here did not foresee */
+} pymps_status;
+
+typedef struct pymps_error {
+    pymps_status status;
+    int64_t code;   /* MTLCommandBufferError, else 0 */
+    char text[512]; /* UTF-8: "[function] argument: what came, what was expected" */
+} pymps_error;
+
+/* ---- Values ----------------------------------------------------------------------------------------------------- */
+
+/* MPSDataType's values. */
+typedef enum pymps_data_type {
+    PYMPS_FLOAT32 = 0x10000020,
+    PYMPS_FLOAT16 = 0x10000010,
+} pymps_data_type;
+
+/* An activation: MPSCNNNeuronType's values, and its parameters. */
+typedef struct pymps_neuron {
+    int32_t type;
+    float a, b, c;
+    const float *channel_a; /* PReLU: one value per output channel; NULL for every other type */
+    size_t channel_count;   /* how many values stand at channel_a */
+} pymps_neuron;
+
+/* What an MPSCNNConvolutionDataSource hands out: weights[output][input], row-major, without padding. */
+typedef struct pymps_weights {
+    const void *data;
+    pymps_data_type data_type;
+    size_t output_feature_channels, input_feature_channels;
+    const float *bias; /* output_feature_channels numbers, or NULL: none */
+    pymps_neuron neuron;
+    const char *label; /* UTF-8, or NULL */
+} pymps_weights;
+
+/* Which weight property of a descriptor is meant: MPSRNNMatrixId's values (Apple calls the cell gate "memory gate"
+ * there, and peepholes "memory weights"). Biases travel with the input weights. */
+typedef enum pymps_matrix_id {
+    PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS = 3,
+    PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS = 4,
+    PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS = 5,
+    PYMPS_LSTM_FORGET_GATE_INPUT_WEIGHTS = 7,
+    PYMPS_LSTM_FORGET_GATE_RECURRENT_WEIGHTS = 8,
+    PYMPS_LSTM_FORGET_GATE_MEMORY_WEIGHTS = 9,
+    PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS = 11,
+    PYMPS_LSTM_CELL_GATE_RECURRENT_WEIGHTS = 12,
+    PYMPS_LSTM_CELL_GATE_MEMORY_WEIGHTS = 13,
+    PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS = 15,
+    PYMPS_LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS = 16,
+    PYMPS_LSTM_OUTPUT_GATE_MEMORY_WEIGHTS = 17,
+} pymps_matrix_id;
+
+typedef enum pymps_storage_mode { /* MTLStorageMode's values */
+                                  PYMPS_STORAGE_SHARED = 0,
+                                  PYMPS_STORAGE_MANAGED = 1,
+                                  PYMPS_STORAGE_PRIVATE = 2,
+} pymps_storage_mode;
+
+typedef struct pymps_device_info {
+    char name[128];
+    uint64_t registry_id;
+    bool is_low_power, is_headless, is_removable, has_unified_memory;
+    uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes;
+} pymps_device_info;
+
+typedef struct pymps_layer_info {
+    size_t input_feature_channels;  /* of the first layer of the stack */
+    size_t output_feature_channels; /* of the last */
+    size_t number_of_layers;
+} pymps_layer_info;
+
+typedef struct pymps_device pymps_device;
+typedef struct pymps_buffer pymps_buffer;
+typedef struct pymps_descriptor pymps_descriptor;
+typedef struct pymps_layer pymps_layer;
+typedef struct pymps_state pymps_state;
+typedef struct pymps_queue pymps_queue;
+typedef struct pymps_command_buffer pymps_command_buffer;
+typedef struct pymps_stream pymps_stream;
+
+/* A matrix in a buffer: element (r, c) lies offset_bytes + r * row_bytes + c * (size of an element) bytes from the
+ * buffer's start. It does not own its buffer. */
+typedef struct pymps_matrix {
+    pymps_buffer *buffer;
+    size_t offset_bytes;
+    size_t rows, columns, row_bytes;
+    pymps_data_type data_type;
+} pymps_matrix;
+
+typedef enum pymps_state_matrix {
+    PYMPS_RECURRENT_OUTPUT = 0, /* h */
+    PYMPS_MEMORY_CELL = 1,      /* c */
+} pymps_state_matrix;
+
+/* ---- A backend -------------------------------------------------------------------------------------------------- */
+
+typedef struct pymps_backend {
+    const char *name; /* "metal" or "portable" */
+
+    /* Devices. All functions on a device may be called from several threads. */
+    pymps_status (*device_count)(size_t *count, pymps_error *error);
+    pymps_status (*device_open)(size_t index, pymps_device **device, pymps_error *error);
+    void (*device_release)(pymps_device *device);
+    void (*device_info)(pymps_device *device, pymps_device_info *info);
+    uint64_t (*device_current_allocated_size_bytes)(pymps_device *device);
+
+    /* Buffers (MTLBuffer). buffer_create: zero-filled. buffer_wrap: newBufferWithBytesNoCopy; pointer and length are
+     * multiples of the page size; `deallocator`, where given, is called once with `context` when the last user of the
+     * memory has gone, on any thread (it is not called where the function fails). buffer_contents: NULL in private
+     * storage. buffer_did_modify: after the CPU wrote to managed storage, and before the commit of what reads it.
+     * All functions on a buffer may be called from several threads. */
+    pymps_status (*buffer_create)(pymps_device *device, size_t length_bytes, pymps_storage_mode storage_mode,
+                                  pymps_buffer **buffer, pymps_error *error);
+    pymps_status (*buffer_wrap)(pymps_device *device, void *pointer, size_t length_bytes,
+                                void (*deallocator)(void *context), void *context, pymps_buffer **buffer,
+                                pymps_error *error);
+    void (*buffer_release)(pymps_buffer *buffer);
+    void *(*buffer_contents)(pymps_buffer *buffer);
+    size_t (*buffer_length_bytes)(pymps_buffer *buffer);
+    pymps_storage_mode (*buffer_storage_mode)(pymps_buffer *buffer);
+    pymps_status (*buffer_did_modify)(pymps_buffer *buffer, size_t offset_bytes, size_t length_bytes,
+                                      pymps_error *error);
+
+    /* Descriptors (MPSLSTMDescriptor): Apple's defaults until set. descriptor_set_weights copies what `weights`
+     * points to; NULL unsets the property. */
+    pymps_status (*lstm_descriptor_create)(size_t input_feature_channels, size_t output_feature_channels,
+                                           pymps_descriptor **descriptor, pymps_error *error);
+    void (*descriptor_release)(pymps_descriptor *descriptor);
+    pymps_status (*descriptor_set_weights)(pymps_descriptor *descriptor, pymps_matrix_id matrix_id,
+                                           const pymps_weights *weights, pymps_error *error);
+    void (*descriptor_set_use_layer_input_unit_transform_mode)(pymps_descriptor *descriptor, bool value);
+    void (*descriptor_set_use_float32_weights)(pymps_descriptor *descriptor, bool value);
+    pymps_status (*lstm_descriptor_set_memory_weights_are_diagonal)(pymps_descriptor *descriptor, bool value,
+                                                                    pymps_error *error);
+    pymps_status (*lstm_descriptor_set_cell_to_output_neuron)(pymps_descriptor *descriptor, const pymps_neuron *neuron,
+                                                              pymps_error *error);
+
+    /* Layers (MPSRNNMatrixInferenceLayer): a stack of one or more descriptors of equal or different sizes, the output
+     * channels of each being the input channels of the next. Later changes of a descriptor do not reach the layer.
+     * layer_copy: a layer that another thread may use, with the same weights. */
+    pymps_status (*layer_create)(pymps_device *device, pymps_descriptor *const *descriptors, size_t count,
+                                 pymps_layer **layer, pymps_error *error);
+    pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error);
+    void (*layer_release)(pymps_layer *layer);
+    void (*layer_info)(pymps_layer *layer, pymps_layer_info *info);
+
+    /* Queues and command buffers. Command buffers of one queue run in the order of their commit.
+     * command_buffer_wait: after commit; fails with PYMPS_ERROR_COMMAND_BUFFER where the device failed. A command
+     * buffer keeps alive all that was encoded into it. */
+    pymps_status (*queue_create)(pymps_device *device, pymps_queue **queue, pymps_error *error);
+    void (*queue_release)(pymps_queue *queue);
+    pymps_status (*command_buffer_create)(pymps_queue *queue, pymps_command_buffer **command_buffer,
+                                          pymps_error *error);
+    void (*command_buffer_release)(pymps_command_buffer *command_buffer);
+    pymps_status (*command_buffer_commit)(pymps_command_buffer *command_buffer, pymps_error *error);
+    pymps_status (*command_buffer_wait)(pymps_command_buffer *command_buffer, pymps_error *error);
+
+    /* Encodes a sequence: sources[t] (rows x input channels) and destinations[t] (the same rows x output channels) for
+     * `steps` steps; rows never grow from step to step, and no destination shares memory with a source. `state` is
+     * where the sequence starts: a state of this layer or of a copy of it, with the rows of sources[0], or NULL for
+     * zeros. `state_count` is 0, 1 (the final state) or `steps` (the state after each step); that many new references
+     * are written to `states`. */
+    pymps_status (*layer_encode_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
+                                          const pymps_matrix *sources, const pymps_matrix *destinations,
+                                          pymps_state *state, size_t state_count, pymps_state **states,
+                                          pymps_error *error);
+
+    /* States (MPSRNNRecurrentMatrixState). A state is constant once the command buffer that made it has completed, and
+     * may then be used from several threads. state_create: a state of the given values; h[l] and c[l] are float32, rows
+     * x that layer's output channels, without padding; a NULL h or c, or a NULL in it, stands for zeros. state_matrix:
+     * h or c of one layer of the stack; its `buffer` is a new reference of the caller's. */
+    pymps_status (*state_create)(pymps_layer *layer, size_t rows, const float *const *h, const float *const *c,
+                                 pymps_state **state, pymps_error *error);
+    void (*state_release)(pymps_state *state);
+    pymps_status (*state_matrix)(pymps_state *state, size_t layer_index, pymps_state_matrix which, pymps_matrix *matrix,
+                                 pymps_error *error);
+
+    /* Copies a matrix in storage of any mode to `destination`: rows x columns elements, without padding. Waits for the
+     * copy, on a queue of its own: work that writes the matrix has completed before. */
+    pymps_status (*matrix_read)(pymps_device *device, const pymps_matrix *matrix, void *destination,
+                                pymps_error *error);
+
+    /* Streams: one step at a time through fixed buffers, the state carried along. stream_source (rows x input
+     * channels) and stream_destination (rows x output channels) are float32 in shared storage, for the stream's whole
+     * life; they belong to the stream, their `buffer` is borrowed. stream_step encodes, commits and waits: it allocates
+     * nothing of its own and takes no lock that another stream holds. On failure the state is what it was.
+     * stream_state: a new reference to the current state, or NULL before the first step and after a reset. */
+    pymps_status (*stream_create)(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error);
+    void (*stream_release)(pymps_stream *stream);
+    void (*stream_source)(pymps_stream *stream, pymps_matrix *matrix);
+    void (*stream_destination)(pymps_stream *stream, pymps_matrix *matrix);
+    pymps_status (*stream_step)(pymps_stream *stream, pymps_error *error);
+    pymps_status (*stream_set_state)(pymps_stream *stream, pymps_state *state, pymps_error *error); /* NULL: zeros */
+    pymps_state *(*stream_state)(pymps_stream *stream);
+} pymps_backend;
+
+/* The version of this interface. A library with another version must not be used. */
+#define PYMPS_ABI_VERSION 1
+
+/* The library's two exported symbols. */
+typedef uint32_t pymps_abi_version_function(void);
+typedef const pymps_backend *const *pymps_backends_function(size_t *count); /* best first; static storage */
+
+pymps_abi_version_function pymps_abi_version;
+pymps_backends_function pymps_backends;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

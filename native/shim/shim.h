@@ -1,0 +1,224 @@
+// What the shim's files share: the handles behind pymps.h, the border of a C entry, and the checks of arguments.
+//
+// The shim is compiled once per backend (-DPYMPS_BACKEND=metal, -DPYMPS_BACKEND=portable) and one library may hold
+// both: so whatever crosses files carries the backend in its symbol, and each class in its runtime name.
+#import <Foundation/Foundation.h>
+#import <Metal/Metal.h>
+#import <MetalPerformanceShaders/MetalPerformanceShaders.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include "pymps.h"
+
+#define PMP_STRING_OF(token) #token
+#define PMP_STRING(macro) PMP_STRING_OF(macro)
+#define PMP_BACKEND_SYMBOL(name) __asm__(PMP_STRING(__USER_LABEL_PREFIX__) "pymps_" PMP_STRING(PYMPS_BACKEND) "_" #name)
+#define PMP_BACKEND_CLASS(name) __attribute__((objc_runtime_name("pymps_" PMP_STRING(PYMPS_BACKEND) "_" #name)))
+
+// ---- The table: its functions under their own names, with the types that pymps.h gives them ----
+
+// clang-format off
+#define PMP_FUNCTIONS(X)                                                                                               \
+    X(device_count) X(device_open) X(device_release) X(device_info) X(device_current_allocated_size_bytes)             \
+    X(buffer_create) X(buffer_wrap) X(buffer_release) X(buffer_contents) X(buffer_length_bytes)                        \
+    X(buffer_storage_mode) X(buffer_did_modify)                                                                        \
+    X(lstm_descriptor_create) X(descriptor_release) X(descriptor_set_weights)                                          \
+    X(descriptor_set_use_layer_input_unit_transform_mode) X(descriptor_set_use_float32_weights)                        \
+    X(lstm_descriptor_set_memory_weights_are_diagonal) X(lstm_descriptor_set_cell_to_output_neuron)                    \
+    X(layer_create) X(layer_copy) X(layer_release) X(layer_info) X(layer_encode_sequence)                              \
+    X(queue_create) X(queue_release)                                                                                   \
+    X(command_buffer_create) X(command_buffer_release) X(command_buffer_commit) X(command_buffer_wait)                 \
+    X(state_create) X(state_release) X(state_matrix) X(matrix_read)                                                    \
+    X(stream_create) X(stream_release) X(stream_source) X(stream_destination) X(stream_step)                           \
+    X(stream_set_state) X(stream_state)
+// clang-format on
+
+#define PMP_DECLARE(name) extern __typeof__(*((pymps_backend *)NULL)->name) name PMP_BACKEND_SYMBOL(name);
+PMP_FUNCTIONS(PMP_DECLARE)
+
+extern const pymps_backend backend PMP_BACKEND_SYMBOL(backend);
+
+// ---- Handles: each says what it owns. `references` counts the owners of a handle that others hold on to. ----
+
+struct pymps_device { // owned by its opener, layers and queues
+    atomic_size_t references;
+    id<MTLDevice> device;
+    id<MTLCommandQueue> queue; // of state_create and matrix_read
+};
+
+struct pymps_buffer { // owned by its creator alone; what is encoded retains the MTLBuffer
+    id<MTLBuffer> buffer;
+    void *contents;
+    size_t length_bytes;
+    pymps_storage_mode storage_mode;
+};
+
+struct pymps_queue { // owned by its creator and its command buffers
+    atomic_size_t references;
+    id<MTLCommandQueue> queue;
+    atomic_size_t uncommitted_count;
+};
+
+struct pymps_command_buffer { // owned by its creator
+    pymps_queue *queue;
+    id<MTLCommandBuffer> command_buffer;
+    bool is_committed;
+};
+
+// The feature channels of a stack: layer l takes channels[l] and gives channels[l + 1]. A layer, its copies and their
+// states own one together; its address tells whether a state fits a layer.
+typedef struct pmp_stack {
+    atomic_size_t references;
+    size_t layer_count;
+    size_t channels[];
+} pmp_stack;
+
+struct pymps_layer { // owned by its creator
+    pymps_device *device;
+    pmp_stack *stack;
+    MPSRNNMatrixInferenceLayer *layer;
+    pthread_mutex_t mutex; // an MPSKernel is for one thread at a time
+};
+
+struct pymps_state { // owned by whoever it was handed to
+    pmp_stack *stack;
+    MPSRNNRecurrentMatrixState *state;
+    size_t rows;
+};
+
+static inline void pmp_retain(atomic_size_t *references) {
+    atomic_fetch_add_explicit(references, 1, memory_order_relaxed);
+}
+
+/// Whether this was the last reference.
+static inline bool pmp_drop(atomic_size_t *references) {
+    return atomic_fetch_sub_explicit(references, 1, memory_order_acq_rel) == 1;
+}
+
+// ---- The border ----
+
+/// A call from C: where its errors go, and what their text begins with.
+typedef struct pmp_call {
+    const char *function;
+    pymps_error *error;
+    const char *argument; // what the checked fields belong to, or NULL
+    size_t index;         // its index, or PMP_NO_INDEX
+} pmp_call;
+
+#define PMP_NO_INDEX SIZE_MAX
+
+static inline pmp_call pmp_at(const pmp_call *call, const char *argument, size_t index) {
+    return (pmp_call){call->function, call->error, argument, index};
+}
+
+/// Runs the body of a C entry in an autorelease pool; an NSException becomes a status.
+pymps_status pmp_enter(const char *function, pymps_error *error, pymps_status (^body)(const pmp_call *call))
+    PMP_BACKEND_SYMBOL(pmp_enter);
+/// pmp_enter for what has no status to return: releases and plain setters.
+void pmp_perform(void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_perform);
+pymps_status pmp_fail(const pmp_call *call, pymps_status status, int64_t code, const char *format, ...)
+    PMP_BACKEND_SYMBOL(pmp_fail) __attribute__((format(printf, 4, 5)));
+pymps_status pmp_out_of_memory(const pmp_call *call) PMP_BACKEND_SYMBOL(pmp_out_of_memory);
+/// Copies as much UTF-8 as fits, never half a character.
+void pmp_copy_utf8(char *destination, size_t size_bytes, const char *source) PMP_BACKEND_SYMBOL(pmp_copy_utf8);
+
+/// Leaves the function with PYMPS_ERROR_ARGUMENT unless `condition` holds.
+#define PMP_CHECK(condition, call, ...)                                                                                \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            return pmp_fail(call, PYMPS_ERROR_ARGUMENT, 0, __VA_ARGS__);                                               \
+    } while (0)
+#define PMP_CHECK_NOT_NULL(pointer, call) PMP_CHECK((pointer) != NULL, call, #pointer ": NULL, expected a pointer")
+
+/// Leaves the function with the status of `expression` unless that is PYMPS_OK.
+#define PMP_TRY(expression)                                                                                            \
+    do {                                                                                                               \
+        pymps_status pmp_status = (expression);                                                                        \
+        if (pmp_status != PYMPS_OK)                                                                                    \
+            return pmp_status;                                                                                         \
+    } while (0)
+
+// ---- Across nouns ----
+
+/// a * b, or SIZE_MAX where that is too large: longer than any buffer, so that the check of a length finds it.
+static inline size_t pmp_product(size_t a, size_t b) {
+    size_t product;
+    return __builtin_mul_overflow(a, b, &product) ? SIZE_MAX : product;
+}
+
+static inline size_t pmp_element_bytes(pymps_data_type data_type) {
+    return (data_type & 127) >> 3;
+}
+
+pymps_status pmp_check_data_type(const pmp_call *call, pymps_data_type data_type)
+    PMP_BACKEND_SYMBOL(pmp_check_data_type);
+
+/// A handle to a buffer, which it retains; NULL when memory runs out.
+pymps_buffer *pmp_buffer_handle(id<MTLBuffer> buffer) PMP_BACKEND_SYMBOL(pmp_buffer_handle);
+/// A zero-filled shared buffer (autoreleased) for rows x columns float32; pmp_rows_check has passed.
+pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size_t rows, size_t columns,
+                                id<MTLBuffer> *buffer) PMP_BACKEND_SYMBOL(pmp_float32_buffer);
+
+/// Waits for a committed command buffer; commits it first in pmp_finish.
+pymps_status pmp_wait(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_wait);
+pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_finish);
+
+/// Checks a matrix by itself: its fields, and that it lies within a buffer of `device`.
+pymps_status pmp_matrix_check(const pmp_call *call, const pymps_matrix *matrix, id<MTLDevice> device)
+    PMP_BACKEND_SYMBOL(pmp_matrix_check);
+pymps_status pmp_matrix_check_overlap(const pmp_call *call, size_t count, const pymps_matrix *sources,
+                                      const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_matrix_check_overlap);
+/// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
+MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
+                           pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);
+/// Overwrites a float32 matrix of any storage mode with rows x columns numbers, zeros where `values` is NULL.
+pymps_status pmp_matrix_write(const pmp_call *call, pymps_device *device, MPSMatrix *matrix, const float *values)
+    PMP_BACKEND_SYMBOL(pmp_matrix_write);
+
+pymps_status pmp_neuron_check(const pmp_call *call, const pymps_neuron *neuron, size_t output_feature_channels)
+    PMP_BACKEND_SYMBOL(pmp_neuron_check);
+
+/// An MPSRNNDescriptor (autoreleased) with the descriptor's present values, after checking that they fit each other.
+pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
+                                 MPSRNNDescriptor **made) PMP_BACKEND_SYMBOL(pmp_descriptor_make);
+void pmp_descriptor_channels(const pymps_descriptor *descriptor, size_t *inputs, size_t *outputs)
+    PMP_BACKEND_SYMBOL(pmp_descriptor_channels);
+
+void pmp_stack_release(pmp_stack *stack) PMP_BACKEND_SYMBOL(pmp_stack_release);
+
+/// What one encodeSequence call takes. NULL offsets: zeros; nil states: none wanted.
+typedef struct pmp_sequence {
+    NSArray *sources, *destinations;
+    NSUInteger *source_offsets, *destination_offsets;
+    MPSRNNRecurrentMatrixState *state;
+    NSMutableArray *states;
+    bool store_all_intermediate_states;
+} pmp_sequence;
+
+void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence)
+    PMP_BACKEND_SYMBOL(pmp_layer_encode);
+/// A copy (autoreleased) of the MPS layer, for another thread; nil where the device can't make one.
+MPSRNNMatrixInferenceLayer *pmp_layer_copy_object(pymps_layer *layer) PMP_BACKEND_SYMBOL(pmp_layer_copy_object);
+/// Checks that all that MPS makes for so many rows fits buffers.
+pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows)
+    PMP_BACKEND_SYMBOL(pmp_rows_check);
+
+/// A handle to a state, which it retains; NULL when memory runs out.
+pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows)
+    PMP_BACKEND_SYMBOL(pmp_state_handle);
+pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows)
+    PMP_BACKEND_SYMBOL(pmp_state_check);
+
+/// An MPSCNNConvolutionDataSource over its own copy of the weights, for a 1 x 1 convolution. Immutable.
+PMP_BACKEND_CLASS(PMPWeightsDataSource)
+@interface PMPWeightsDataSource : NSObject <MPSCNNConvolutionDataSource> {
+    NSData *_weights;
+    NSData *_bias; // nil: none
+    NSString *_label;
+    MPSDataType _dataType;
+    MPSCNNConvolutionDescriptor *_descriptor;
+}
+
+/// The weights behind `weights`, followed by zeros up to output x `inputFeatureChannels` numbers.
+- (instancetype)initWithWeights:(const pymps_weights *)weights inputFeatureChannels:(NSUInteger)inputFeatureChannels;
+
+@end

@@ -1,0 +1,101 @@
+// pymps_state: an MPSRNNRecurrentMatrixState.
+#import "shim.h"
+#include <stdlib.h>
+
+pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows) {
+    pymps_state *handle = calloc(1, sizeof *handle);
+    if (handle == NULL)
+        return NULL;
+    pmp_retain(&stack->references);
+    handle->stack = stack;
+    handle->state = [state retain];
+    handle->rows = rows;
+    return handle;
+}
+
+void state_release(pymps_state *state) {
+    if (state == NULL)
+        return;
+    pmp_perform(^{
+        [state->state release];
+    });
+    pmp_stack_release(state->stack);
+    free(state);
+}
+
+pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows) {
+    PMP_CHECK(state->stack == stack, call, "state: of another layer, expected one of this layer or of a copy of it");
+    PMP_CHECK(state->rows == rows, call, "state: %zu rows, expected %zu", state->rows, rows);
+    return PYMPS_OK;
+}
+
+// MPS hands out a state only as the result of a step. This one runs on zeros; its values are overwritten.
+static pymps_status make_state(const pmp_call *call, pymps_layer *layer, size_t rows,
+                               MPSRNNRecurrentMatrixState **state) {
+    size_t inputs = layer->stack->channels[0], outputs = layer->stack->channels[layer->stack->layer_count];
+    id<MTLDevice> device = layer->device->device;
+    id<MTLBuffer> source, destination;
+    PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
+    PMP_TRY(pmp_float32_buffer(call, device, rows, outputs, &destination));
+    NSArray *sources = @[ pmp_matrix_make(source, rows, inputs, inputs * sizeof(float), PYMPS_FLOAT32) ];
+    NSArray *destinations = @[ pmp_matrix_make(destination, rows, outputs, outputs * sizeof(float), PYMPS_FLOAT32) ];
+    NSMutableArray *states = [NSMutableArray arrayWithCapacity:1];
+    id<MTLCommandBuffer> command_buffer = [layer->device->queue commandBuffer];
+    pmp_sequence sequence = {.sources = sources, .destinations = destinations, .states = states};
+    pmp_layer_encode(layer, command_buffer, &sequence);
+    PMP_TRY(pmp_finish(call, command_buffer));
+    *state = [states objectAtIndex:0];
+    return PYMPS_OK;
+}
+
+pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h, const float *const *c,
+                          pymps_state **state, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(layer, call);
+        PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
+        PMP_CHECK_NOT_NULL(state, call);
+        PMP_TRY(pmp_rows_check(call, layer, rows));
+        MPSRNNRecurrentMatrixState *made;
+        PMP_TRY(make_state(call, layer, rows, &made));
+        for (size_t index = 0; index < layer->stack->layer_count; index++) {
+            MPSMatrix *output = [made getRecurrentOutputMatrixForLayerIndex:index];
+            PMP_TRY(pmp_matrix_write(call, layer->device, output, h == NULL ? NULL : h[index]));
+            MPSMatrix *cell = [made getMemoryCellMatrixForLayerIndex:index];
+            PMP_TRY(pmp_matrix_write(call, layer->device, cell, c == NULL ? NULL : c[index]));
+        }
+        pymps_state *handle = pmp_state_handle(layer->stack, made, rows);
+        if (handle == NULL)
+            return pmp_out_of_memory(call);
+        *state = handle;
+        return PYMPS_OK;
+    });
+}
+
+pymps_status state_matrix(pymps_state *state, size_t layer_index, pymps_state_matrix which, pymps_matrix *matrix,
+                          pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(state, call);
+        PMP_CHECK(layer_index < state->stack->layer_count, call, "layer_index: %zu, expected less than %zu",
+                  layer_index, state->stack->layer_count);
+        PMP_CHECK(which == PYMPS_RECURRENT_OUTPUT || which == PYMPS_MEMORY_CELL, call,
+                  "which: %d, expected 0 (recurrent output) or 1 (memory cell)", (int)which);
+        PMP_CHECK_NOT_NULL(matrix, call);
+        MPSMatrix *found = which == PYMPS_MEMORY_CELL
+                               ? [state->state getMemoryCellMatrixForLayerIndex:layer_index]
+                               : [state->state getRecurrentOutputMatrixForLayerIndex:layer_index];
+        if (found == nil)
+            return pmp_fail(call, PYMPS_ERROR_ARGUMENT, 0, "which: %d, which the layer does not have", (int)which);
+        pymps_buffer *buffer = pmp_buffer_handle(found.data);
+        if (buffer == NULL)
+            return pmp_out_of_memory(call);
+        *matrix = (pymps_matrix){
+            .buffer = buffer,
+            .offset_bytes = found.offset,
+            .rows = found.rows,
+            .columns = found.columns,
+            .row_bytes = found.rowBytes,
+            .data_type = (pymps_data_type)found.dataType,
+        };
+        return PYMPS_OK;
+    });
+}

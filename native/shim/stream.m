@@ -1,0 +1,140 @@
+// pymps_stream: one step at a time through fixed buffers. All that a step needs is made beforehand.
+#import "shim.h"
+#include <stdlib.h>
+
+struct pymps_stream { // owned by its creator
+    pmp_stack *stack;
+    size_t rows;
+    MPSRNNMatrixInferenceLayer *layer; // a copy of its own: no other thread encodes with it
+    id<MTLCommandQueue> queue;
+    pymps_buffer *source, *destination;
+    NSArray *sources, *destinations;   // one MPSMatrix each, over the buffers
+    NSMutableArray *states;            // where MPS puts the state after a step
+    MPSRNNRecurrentMatrixState *state; // retained; nil: zeros
+};
+
+static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t columns) {
+    return (pymps_matrix){
+        .buffer = buffer,
+        .rows = rows,
+        .columns = columns,
+        .row_bytes = columns * sizeof(float),
+        .data_type = PYMPS_FLOAT32,
+    };
+}
+
+static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
+    return @[ pmp_matrix_make(buffer, rows, columns, columns * sizeof(float), PYMPS_FLOAT32) ];
+}
+
+static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t rows, pymps_stream *stream) {
+    size_t inputs = layer->stack->channels[0], outputs = layer->stack->channels[layer->stack->layer_count];
+    id<MTLDevice> device = layer->device->device;
+    id<MTLBuffer> source, destination;
+    PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
+    PMP_TRY(pmp_float32_buffer(call, device, rows, outputs, &destination));
+    stream->source = pmp_buffer_handle(source);
+    stream->destination = pmp_buffer_handle(destination);
+    if (stream->source == NULL || stream->destination == NULL)
+        return pmp_out_of_memory(call);
+    stream->sources = [one_matrix(source, rows, inputs) retain];
+    stream->destinations = [one_matrix(destination, rows, outputs) retain];
+    stream->states = [[NSMutableArray alloc] initWithCapacity:1];
+    stream->queue = [device newCommandQueue];
+    stream->layer = [pmp_layer_copy_object(layer) retain];
+    if (stream->queue == nil || stream->layer == nil)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue or no such layer left");
+    stream->layer.storeAllIntermediateStates = NO;
+    return PYMPS_OK;
+}
+
+pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(layer, call);
+        PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
+        PMP_CHECK_NOT_NULL(stream, call);
+        PMP_TRY(pmp_rows_check(call, layer, rows));
+        pymps_stream *handle = calloc(1, sizeof *handle);
+        if (handle == NULL)
+            return pmp_out_of_memory(call);
+        pmp_retain(&layer->stack->references);
+        handle->stack = layer->stack;
+        handle->rows = rows;
+        pymps_status status = make_stream(call, layer, rows, handle);
+        if (status == PYMPS_OK)
+            *stream = handle;
+        else
+            stream_release(handle);
+        return status;
+    });
+}
+
+void stream_release(pymps_stream *stream) {
+    if (stream == NULL)
+        return;
+    pmp_perform(^{
+        [stream->state release];
+        [stream->states release];
+        [stream->sources release];
+        [stream->destinations release];
+        [stream->layer release];
+        [stream->queue release];
+    });
+    buffer_release(stream->source);
+    buffer_release(stream->destination);
+    pmp_stack_release(stream->stack);
+    free(stream);
+}
+
+void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
+    if (stream != NULL && matrix != NULL)
+        *matrix = matrix_over(stream->source, stream->rows, stream->stack->channels[0]);
+}
+
+void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
+    if (stream != NULL && matrix != NULL)
+        *matrix = matrix_over(stream->destination, stream->rows, stream->stack->channels[stream->stack->layer_count]);
+}
+
+pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(stream, call);
+        id<MTLCommandBuffer> command_buffer = [stream->queue commandBuffer];
+        [stream->states removeAllObjects];
+        [stream->layer encodeSequenceToCommandBuffer:command_buffer
+                                      sourceMatrices:stream->sources
+                                       sourceOffsets:NULL
+                                 destinationMatrices:stream->destinations
+                                  destinationOffsets:NULL
+                                 recurrentInputState:stream->state
+                               recurrentOutputStates:stream->states];
+        PMP_TRY(pmp_finish(call, command_buffer));
+        MPSRNNRecurrentMatrixState *next = [stream->states lastObject];
+        [next retain];
+        [stream->state release];
+        stream->state = next;
+        return PYMPS_OK;
+    });
+}
+
+pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(stream, call);
+        if (state != NULL)
+            PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows));
+        MPSRNNRecurrentMatrixState *next = state == NULL ? nil : [state->state retain];
+        [stream->state release];
+        stream->state = next;
+        return PYMPS_OK;
+    });
+}
+
+pymps_state *stream_state(pymps_stream *stream) {
+    if (stream == NULL || stream->state == nil)
+        return NULL;
+    __block pymps_state *handle = NULL;
+    pmp_perform(^{
+        handle = pmp_state_handle(stream->stack, stream->state, stream->rows);
+    });
+    return handle;
+}
