@@ -1,0 +1,3 @@
+# What other people's Cython may cimport. It is compiled with pymps.get_include() on the include path.
+from pymps._native cimport *
+from pymps._stream cimport Stream

@@ -1,0 +1,97 @@
+"""Apple's recurrent layers (Metal Performance Shaders) from Python, one step at a time with the least latency.
+
+    >>> import numpy as np, pymps
+    >>> device = pymps.Device()
+    >>> layer = pymps.MatrixInferenceLayer(device, pymps.LSTMDescriptor(64, 128))
+    >>> y, state = layer(np.zeros((10, 1, 64), np.float32))    # sequences
+    >>> with layer.stream() as stream:                         # one step at a time
+    ...     stream.x[:] = 1
+    ...     stream.step()
+
+Importing pymps costs next to nothing: each name below is imported when it is first used, and the native library is
+loaded by the first device.
+"""
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pymps._buffer import Buffer
+    from pymps._device import Device, devices
+    from pymps._layer import MatrixInferenceLayer
+    from pymps._state import RecurrentState
+    from pymps._stream import Stream
+    from pymps.descriptors import LSTMDescriptor
+    from pymps.enums import DataType, NeuronType, RNNSequenceDirection, StorageMode
+    from pymps.errors import CommandBufferError, DeviceError
+    from pymps.neurons import Neuron
+    from pymps.weights import WeightSource
+else:
+    try:
+        import pymps._backend  # noqa: F401 (fails here and now where nothing is built)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"pymps is not built for this Python in {os.path.dirname(__file__)}: type `pip install -e .` in its source"
+        ) from error
+
+    _MODULES = {
+        "Buffer": "_buffer",
+        "CommandBufferError": "errors",
+        "DataType": "enums",
+        "Device": "_device",
+        "DeviceError": "errors",
+        "LSTMDescriptor": "descriptors",
+        "MatrixInferenceLayer": "_layer",
+        "Neuron": "neurons",
+        "NeuronType": "enums",
+        "RNNSequenceDirection": "enums",
+        "RecurrentState": "_state",
+        "StorageMode": "enums",
+        "Stream": "_stream",
+        "WeightSource": "weights",
+        "devices": "_device",
+    }
+
+    def __getattr__(name):
+        if name not in _MODULES:
+            raise AttributeError(f"module 'pymps' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = globals()[name] = getattr(import_module(f"pymps.{_MODULES[name]}"), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
+__all__ = [
+    "Buffer",
+    "CommandBufferError",
+    "DataType",
+    "Device",
+    "DeviceError",
+    "LSTMDescriptor",
+    "MatrixInferenceLayer",
+    "Neuron",
+    "NeuronType",
+    "RNNSequenceDirection",
+    "RecurrentState",
+    "StorageMode",
+    "Stream",
+    "WeightSource",
+    "devices",
+    "get_include",
+]
+
+__version__ = "0.1.0"
+
+
+def get_include() -> str:
+    """Where pymps.h lies, for compiling against pymps.
+
+    Returns
+    -------
+    str
+        The path of a directory.
+    """
+    return os.path.join(os.path.dirname(__file__), "include")

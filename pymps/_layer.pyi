@@ -1,0 +1,45 @@
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, TypeVar, final, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from pymps._device import Device
+from pymps._state import RecurrentState
+from pymps._stream import Stream
+from pymps.descriptors import LSTMDescriptor
+
+_Arrays = TypeVar("_Arrays", npt.NDArray[np.float32], npt.NDArray[np.float16], list[npt.NDArray[Any]])
+_Values: TypeAlias = Sequence[npt.NDArray[np.float32] | None]
+
+@final
+class MatrixInferenceLayer:
+    def __init__(self, device: Device, descriptor: LSTMDescriptor | Sequence[LSTMDescriptor]) -> None: ...
+    @property
+    def device(self) -> Device: ...
+    @property
+    def input_feature_channels(self) -> int: ...
+    @property
+    def output_feature_channels(self) -> int: ...
+    @property
+    def number_of_layers(self) -> int: ...
+    @overload
+    def __call__(
+        self,
+        x: _Arrays,
+        state: RecurrentState | None = None,
+        *,
+        out: _Arrays | None = None,
+        store_all_intermediate_states: Literal[False] = False,
+    ) -> tuple[_Arrays, RecurrentState]: ...
+    @overload
+    def __call__(
+        self,
+        x: _Arrays,
+        state: RecurrentState | None = None,
+        *,
+        out: _Arrays | None = None,
+        store_all_intermediate_states: Literal[True],
+    ) -> tuple[_Arrays, list[RecurrentState]]: ...
+    def state(self, h: _Values | None = None, c: _Values | None = None) -> RecurrentState: ...
+    def stream(self, batch: int = 1) -> Stream: ...

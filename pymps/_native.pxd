@@ -1,0 +1,154 @@
+# The C interface as Cython sees it: declarations only. pymps.h is where they are explained.
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "pymps.h" nogil:
+    ctypedef enum pymps_status:
+        PYMPS_OK
+        PYMPS_ERROR_ARGUMENT
+        PYMPS_ERROR_DEVICE
+        PYMPS_ERROR_MEMORY
+        PYMPS_ERROR_COMMAND_BUFFER
+        PYMPS_ERROR_EXCEPTION
+
+    ctypedef struct pymps_error:
+        pymps_status status
+        int64_t code
+        char text[512]
+
+    ctypedef enum pymps_data_type:
+        PYMPS_FLOAT32
+        PYMPS_FLOAT16
+
+    ctypedef struct pymps_neuron:
+        int32_t type
+        float a, b, c
+        const float *channel_a
+        size_t channel_count
+
+    ctypedef struct pymps_weights:
+        const void *data
+        pymps_data_type data_type
+        size_t output_feature_channels, input_feature_channels
+        const float *bias
+        pymps_neuron neuron
+        const char *label
+
+    ctypedef enum pymps_matrix_id:
+        PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS
+        PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS
+        PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_FORGET_GATE_INPUT_WEIGHTS
+        PYMPS_LSTM_FORGET_GATE_RECURRENT_WEIGHTS
+        PYMPS_LSTM_FORGET_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS
+        PYMPS_LSTM_CELL_GATE_RECURRENT_WEIGHTS
+        PYMPS_LSTM_CELL_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS
+        PYMPS_LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS
+        PYMPS_LSTM_OUTPUT_GATE_MEMORY_WEIGHTS
+
+    ctypedef enum pymps_storage_mode:
+        PYMPS_STORAGE_SHARED
+        PYMPS_STORAGE_MANAGED
+        PYMPS_STORAGE_PRIVATE
+
+    ctypedef struct pymps_device_info:
+        char name[128]
+        uint64_t registry_id
+        bint is_low_power, is_headless, is_removable, has_unified_memory
+        uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes
+
+    ctypedef struct pymps_layer_info:
+        size_t input_feature_channels, output_feature_channels, number_of_layers
+
+    ctypedef struct pymps_device
+    ctypedef struct pymps_buffer
+    ctypedef struct pymps_descriptor
+    ctypedef struct pymps_layer
+    ctypedef struct pymps_state
+    ctypedef struct pymps_queue
+    ctypedef struct pymps_command_buffer
+    ctypedef struct pymps_stream
+
+    ctypedef struct pymps_matrix:
+        pymps_buffer *buffer
+        size_t offset_bytes
+        size_t rows, columns, row_bytes
+        pymps_data_type data_type
+
+    ctypedef enum pymps_state_matrix:
+        PYMPS_RECURRENT_OUTPUT
+        PYMPS_MEMORY_CELL
+
+    ctypedef struct pymps_backend:
+        const char *name
+
+        pymps_status (*device_count)(size_t *count, pymps_error *error) noexcept nogil
+        pymps_status (*device_open)(size_t index, pymps_device **device, pymps_error *error) noexcept nogil
+        void (*device_release)(pymps_device *device) noexcept nogil
+        void (*device_info)(pymps_device *device, pymps_device_info *info) noexcept nogil
+        uint64_t (*device_current_allocated_size_bytes)(pymps_device *device) noexcept nogil
+
+        pymps_status (*buffer_create)(pymps_device *device, size_t length_bytes, pymps_storage_mode storage_mode,
+                                      pymps_buffer **buffer, pymps_error *error) noexcept nogil
+        pymps_status (*buffer_wrap)(pymps_device *device, void *pointer, size_t length_bytes,
+                                    void (*deallocator)(void *context) noexcept nogil, void *context,
+                                    pymps_buffer **buffer, pymps_error *error) noexcept nogil
+        void (*buffer_release)(pymps_buffer *buffer) noexcept nogil
+        void *(*buffer_contents)(pymps_buffer *buffer) noexcept nogil
+        size_t (*buffer_length_bytes)(pymps_buffer *buffer) noexcept nogil
+        pymps_storage_mode (*buffer_storage_mode)(pymps_buffer *buffer) noexcept nogil
+
+        pymps_status (*lstm_descriptor_create)(size_t input_feature_channels, size_t output_feature_channels,
+                                               pymps_descriptor **descriptor, pymps_error *error) noexcept nogil
+        void (*descriptor_release)(pymps_descriptor *descriptor) noexcept nogil
+        pymps_status (*descriptor_set_weights)(pymps_descriptor *descriptor, pymps_matrix_id matrix_id,
+                                               const pymps_weights *weights, pymps_error *error) noexcept nogil
+        void (*descriptor_set_use_layer_input_unit_transform_mode)(pymps_descriptor *descriptor,
+                                                                   bint value) noexcept nogil
+        void (*descriptor_set_use_float32_weights)(pymps_descriptor *descriptor, bint value) noexcept nogil
+        pymps_status (*lstm_descriptor_set_memory_weights_are_diagonal)(pymps_descriptor *descriptor, bint value,
+                                                                        pymps_error *error) noexcept nogil
+        pymps_status (*lstm_descriptor_set_cell_to_output_neuron)(pymps_descriptor *descriptor,
+                                                                  const pymps_neuron *neuron,
+                                                                  pymps_error *error) noexcept nogil
+
+        pymps_status (*layer_create)(pymps_device *device, pymps_descriptor **descriptors, size_t count,
+                                     pymps_layer **layer, pymps_error *error) noexcept nogil
+        pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error) noexcept nogil
+        void (*layer_release)(pymps_layer *layer) noexcept nogil
+        void (*layer_info)(pymps_layer *layer, pymps_layer_info *info) noexcept nogil
+
+        pymps_status (*queue_create)(pymps_device *device, pymps_queue **queue, pymps_error *error) noexcept nogil
+        void (*queue_release)(pymps_queue *queue) noexcept nogil
+        pymps_status (*command_buffer_create)(pymps_queue *queue, pymps_command_buffer **command_buffer,
+                                              pymps_error *error) noexcept nogil
+        void (*command_buffer_release)(pymps_command_buffer *command_buffer) noexcept nogil
+        pymps_status (*command_buffer_commit)(pymps_command_buffer *command_buffer,
+                                              pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_wait)(pymps_command_buffer *command_buffer, pymps_error *error) noexcept nogil
+
+        pymps_status (*layer_encode_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
+                                              const pymps_matrix *sources, const pymps_matrix *destinations,
+                                              pymps_state *state, size_t state_count, pymps_state **states,
+                                              pymps_error *error) noexcept nogil
+
+        pymps_status (*state_create)(pymps_layer *layer, size_t rows, const float **h, const float **c,
+                                     pymps_state **state, pymps_error *error) noexcept nogil
+        void (*state_release)(pymps_state *state) noexcept nogil
+        pymps_status (*state_matrix)(pymps_state *state, size_t layer_index, pymps_state_matrix which,
+                                     pymps_matrix *matrix, pymps_error *error) noexcept nogil
+
+        pymps_status (*matrix_read)(pymps_device *device, const pymps_matrix *matrix, void *destination,
+                                    pymps_error *error) noexcept nogil
+
+        pymps_status (*stream_create)(pymps_layer *layer, size_t rows, pymps_stream **stream,
+                                      pymps_error *error) noexcept nogil
+        void (*stream_release)(pymps_stream *stream) noexcept nogil
+        void (*stream_source)(pymps_stream *stream, pymps_matrix *matrix) noexcept nogil
+        void (*stream_destination)(pymps_stream *stream, pymps_matrix *matrix) noexcept nogil
+        pymps_status (*stream_step)(pymps_stream *stream, pymps_error *error) noexcept nogil
+        pymps_status (*stream_set_state)(pymps_stream *stream, pymps_state *state, pymps_error *error) noexcept nogil
+        pymps_state *(*stream_state)(pymps_stream *stream) noexcept nogil
+
+    uint32_t PYMPS_ABI_VERSION

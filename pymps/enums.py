@@ -1,0 +1,48 @@
+"""Apple's enumerations, with Apple's values."""
+
+from enum import IntEnum
+
+__all__ = ["DataType", "NeuronType", "RNNSequenceDirection", "StorageMode"]
+
+
+class DataType(IntEnum):
+    """The type of matrix elements and weights (``MPSDataType``)."""
+
+    FLOAT16 = 0x10000010
+    FLOAT32 = 0x10000020
+
+
+class NeuronType(IntEnum):
+    """The kind of an activation (``MPSCNNNeuronType``); `Neuron` gives the formulas."""
+
+    NONE = 0
+    RELU = 1
+    LINEAR = 2
+    SIGMOID = 3
+    HARD_SIGMOID = 4
+    TANH = 5
+    ABSOLUTE = 6
+    SOFT_PLUS = 7
+    SOFT_SIGN = 8
+    ELU = 9
+    PRELU = 10
+    RELUN = 11
+    POWER = 12
+    EXPONENTIAL = 13
+    LOGARITHM = 14
+    GELU = 15
+
+
+class RNNSequenceDirection(IntEnum):
+    """Which way a layer walks a sequence in a bidirectional run (``MPSRNNSequenceDirection``)."""
+
+    FORWARD = 0
+    BACKWARD = 1
+
+
+class StorageMode(IntEnum):
+    """Where a buffer's memory lies (``MTLStorageMode``)."""
+
+    SHARED = 0
+    MANAGED = 1
+    PRIVATE = 2
