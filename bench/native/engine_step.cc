@@ -1,0 +1,124 @@
+/* How long a step of an LSTM takes, next to one read of as many bytes as its weights have: no step can be faster. */
+#include "engine/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "../bench/native/engine_step.cc"
+#include "hwy/foreach_target.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/memory.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace bench {
+namespace HWY_NAMESPACE {
+
+/* The sum of `count` floats, a multiple of 8 vectors: as fast as memory yields them. */
+float ReadAll(const float *from, size_t count) {
+    namespace hn = hwy::HWY_NAMESPACE;
+    const hn::ScalableTag<float> d;
+    constexpr size_t kSums = 8, kLanes = hn::MaxLanes(d);
+    hn::Vec<decltype(d)> sums[kSums];
+    for (auto &sum : sums)
+        sum = hn::Zero(d);
+    for (size_t i = 0; i < count; i += kSums * kLanes) {
+        for (size_t s = 0; s < kSums; ++s)
+            sums[s] = hn::Add(sums[s], hn::Load(d, from + i + s * kLanes));
+    }
+    for (size_t s = 1; s < kSums; ++s)
+        sums[0] = hn::Add(sums[0], sums[s]);
+    return hn::GetLane(hn::SumOfLanes(d, sums[0]));
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace bench
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace bench {
+
+HWY_EXPORT(ReadAll);
+
+using pymps::engine::AlignedArray;
+using pymps::engine::AllocateAligned;
+
+volatile float sink;
+
+/* Nanoseconds of one call: the best batch of many, as other work on the machine only ever adds. */
+template <class Function> double Nanoseconds(Function f) {
+    using Clock = std::chrono::steady_clock;
+    const auto time = [&](size_t calls) {
+        const Clock::time_point start = Clock::now();
+        for (size_t i = 0; i < calls; ++i)
+            f();
+        return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / double(calls);
+    };
+    const size_t calls = std::max(size_t{1}, static_cast<size_t>(2e6 / (time(3) + 1)));
+    double best = time(calls);
+    for (int batch = 0; batch < 60; ++batch)
+        best = std::min(best, time(calls));
+    return best;
+}
+
+double ReadTime(size_t bytes) {
+    const size_t count = bytes / sizeof(float);
+    const AlignedArray<float> memory = AllocateAligned<float>(count);
+    std::fill_n(memory.get(), count, 0.0f);
+    return Nanoseconds([&] { sink = HWY_DYNAMIC_DISPATCH(ReadAll)(memory.get(), count); });
+}
+
+double RunTime(size_t inputs, size_t outputs, bool half, size_t steps, size_t rows) {
+    const std::vector<float> w(outputs * inputs, 0.01f), u(outputs * outputs, -0.01f), b(outputs, 0.1f);
+    const pymps_engine_gate sigmoid = {w.data(), u.data(), nullptr, b.data(), {3, 0, 0, 0, nullptr}};
+    const pymps_engine_gate tanh = {w.data(), u.data(), nullptr, b.data(), {5, 1, 1, 0, nullptr}};
+    const pymps_engine_lstm lstm = {inputs,  outputs, false, false,   half,
+                                    sigmoid, sigmoid, tanh,  sigmoid, {5, 1, 1, 0, nullptr}};
+    pymps_engine_layer *layer = pymps_engine_lstm_create(&lstm);
+
+    std::vector<float> x(steps * rows * inputs, 0.5f), y(steps * rows * outputs), h0(rows * outputs), c0(h0), h1(h0),
+        c1(h0);
+    std::vector<pymps_engine_matrix> sources, destinations;
+    for (size_t step = 0; step < steps; ++step) {
+        sources.push_back({x.data() + step * rows * inputs, rows, inputs * 4, PYMPS_ENGINE_FLOAT32});
+        destinations.push_back({y.data() + step * rows * outputs, rows, outputs * 4, PYMPS_ENGINE_FLOAT32});
+    }
+    const pymps_engine_state before = {h0.data(), c0.data(), outputs}, after = {h1.data(), c1.data(), outputs};
+    const pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &before, &after, 1};
+    const AlignedArray<char> workspace = AllocateAligned<char>(pymps_engine_workspace_bytes(layer, steps, rows));
+    const double time = Nanoseconds([&] { pymps_engine_layer_run(layer, &sequence, workspace.get()); });
+    pymps_engine_layer_destroy(layer);
+    return time / double(steps);
+}
+
+int Main() {
+    const size_t sizes[][2] = {{16, 16}, {64, 64}, {64, 128}, {128, 256}, {256, 512}, {512, 1024}};
+    std::printf("%s, nanoseconds per step\n", pymps_engine_target());
+    std::printf("inputs outputs weights |    read    T=1 B=1   goal | T=100 B=1 | T=50 B=32  GFLOP/s\n");
+    for (const auto &size : sizes) {
+        const size_t inputs = size[0], outputs = size[1], count = 4 * outputs * (inputs + outputs);
+        for (const bool half : {false, true}) {
+            const double read = ReadTime(count * (half ? 2 : 4));
+            const double step = RunTime(inputs, outputs, half, 1, 1), goal = 1.15 * read + 150;
+            const double sequence = RunTime(inputs, outputs, half, 100, 1);
+            const double batch = RunTime(inputs, outputs, half, 50, 32);
+            std::printf("%6zu %7zu %7s | %7.0f %10.0f %6.2f | %9.0f | %9.0f %8.1f\n", inputs, outputs,
+                        half ? "float16" : "float32", read, step, step / goal, sequence, batch,
+                        2.0 * 32 * double(count) / batch);
+        }
+    }
+    return 0;
+}
+
+} // namespace bench
+
+int main() {
+    return bench::Main();
+}
+
+#endif
