@@ -36,7 +36,8 @@ test: $(BUILT) $(VENV)/.test $(VENV)/.demo
 	$(PYTHON) -m pytest tests
 
 bench: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m pytest bench
+	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
+	$(PYTHON) -m bench.report build/bench.json
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py
@@ -69,10 +70,10 @@ $(VENV)/.venv: build/.packages
 	$(PIP) --upgrade pip
 	@touch $@
 
-# "compat" puts the tree on sys.path by a plain .pth file, without an import hook.
 $(VENV)/.package: pyproject.toml setup.py $(VENV)/.venv
+	@echo "Building pymps (a minute or two the first time)"
 	$(PIP) $$($(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
-	$(PIP) --no-build-isolation --config-settings editable_mode=compat --editable .
+	$(PIP) --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.demo $(VENV)/.test $(VENV)/.bench: $(VENV)/.%: pyproject.toml $(VENV)/.package

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Protocol
 
 BLOCK_SECONDS = 1e-3
-WARM_UP_STEPS = 5
+WARM_UP_STEPS = 10
 MIN_ROUNDS = 20
 
 
