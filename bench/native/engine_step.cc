@@ -59,9 +59,9 @@ template <class Function> double Nanoseconds(Function f) {
             f();
         return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / double(calls);
     };
-    const size_t calls = std::max(size_t{1}, static_cast<size_t>(2e6 / (time(3) + 1)));
+    const size_t calls = std::max(size_t{1}, static_cast<size_t>(3e5 / (time(3) + 1)));
     double best = time(calls);
-    for (int batch = 0; batch < 60; ++batch)
+    for (int batch = 0; batch < 200; ++batch)
         best = std::min(best, time(calls));
     return best;
 }

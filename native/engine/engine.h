@@ -92,6 +92,10 @@ size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t step
  * lock. */
 void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace);
 
+/* sum = a + b for matrices of the same rows; a and b are float32, sum is of any type and overlaps neither. */
+void pymps_engine_matrix_sum(const pymps_engine_matrix *a, const pymps_engine_matrix *b,
+                             const pymps_engine_matrix *sum, size_t columns);
+
 /* y[i] = neuron(x[i]) for a row of `count` channels; x may equal y. */
 void pymps_engine_neuron_apply(const pymps_engine_neuron *neuron, const float *x, float *y, size_t count);
 

@@ -1,7 +1,4 @@
-/* The arithmetic of one step of an LSTM, for one panel of outputs (see packing.h).
- *
- * `first` and `width` are the panel's first vector and its number of vectors. Gates are laid out as a panel's slice of
- * a column is: input, forget, cell, output gate. Buffers are aligned to a vector and padded to whole vectors. */
+/* The arithmetic of one step of an LSTM, for some rows of some outputs. */
 #if defined(PYMPS_ENGINE_LSTM_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef PYMPS_ENGINE_LSTM_INL_H
 #undef PYMPS_ENGINE_LSTM_INL_H
@@ -22,83 +19,108 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/* gates = W x + b */
-inline void StartGates(const LstmWeights &weights, size_t first, size_t width, const float *const *x, size_t rows,
-                       float *gates, size_t gate_stride) {
-    const hn::ScalableTag<float> d;
-    const size_t count = width * kLanes;
-    const float *bias = weights.bias.Slice(first);
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t i = 0; i < kMaxGates * count; i += kLanes)
-            hn::Store(hn::Load(d, bias + i), d, gates + r * gate_stride + i);
-    }
-    if (!weights.unit_input)
-        return AddProduct(weights.gates, weights.gates.part(kInputPart), first, width, x, rows, gates, gate_stride);
+/* Rows of vectors in memory, every one aligned. Those that go with a block begin where it begins. */
+struct Grid {
+    float *data;
+    size_t row_stride, vector_stride;
 
-    const size_t begin = first * kLanes;
-    const size_t end = std::min(weights.panels.outputs - begin, count);
-    for (size_t r = 0; r < rows; ++r) {
-        for (size_t gate = 0; gate < kMaxGates; ++gate) {
-            for (size_t i = 0; i < end; ++i)
-                gates[r * gate_stride + gate * count + i] += x[r][begin + i];
+    HWY_INLINE float *At(size_t row, size_t vector) const { return data + row * row_stride + vector * vector_stride; }
+};
+
+inline void CopyGrid(const Block &block, const Grid &from, const Grid &to) {
+    const hn::ScalableTag<float> d;
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t v = 0; v < block.vectors; ++v)
+            hn::Store(hn::Load(d, from.At(r, v)), d, to.At(r, v));
+    }
+}
+
+/* gates += x: W is the identity. */
+inline void AddUnitInput(const LstmWeights &weights, const Block &block, const float *const *x, const Grid &gates) {
+    const size_t begin = block.first * kLanes;
+    const size_t count = std::min(weights.panels.outputs - begin, block.vectors * kLanes);
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t i = 0; i < count; ++i) {
+            for (size_t gate = 0; gate < kMaxGates; ++gate)
+                gates.At(r, i / kLanes)[gate * kLanes + i % kLanes] += x[r][begin + i];
         }
     }
 }
 
-/* gate += V c for a diagonal V; `gate` and `c` begin at the panel. */
-inline void AddDiagonal(const LstmWeights &weights, size_t first, size_t width, LstmGate which, const float *c,
-                        float *gate) {
+/* gate += V c for a diagonal V. */
+inline void AddDiagonal(const LstmWeights &weights, const Block &block, LstmGate gate, const Grid &c,
+                        const Grid &gates) {
     const hn::ScalableTag<float> d;
-    const size_t count = width * kLanes;
-    const float *v = weights.diagonal.Slice(first) + which * count;
-    for (size_t i = 0; i < count; i += kLanes)
-        hn::Store(hn::MulAdd(hn::Load(d, v + i), hn::Load(d, c + i), hn::Load(d, gate + i)), d, gate + i);
+    for (size_t v = 0; v < block.vectors; ++v) {
+        const auto diagonal = hn::Load(d, weights.diagonal.Slice(block.first + v) + gate * kLanes);
+        for (size_t r = 0; r < block.rows; ++r) {
+            float *to = gates.At(r, v);
+            hn::Store(hn::MulAdd(diagonal, hn::Load(d, c.At(r, v)), hn::Load(d, to)), d, to);
+        }
+    }
 }
 
-/* c1 = F c0 + I C, for one row. Gates and cells begin at the panel; the gates are overwritten. */
-inline void UpdateCell(const LstmWeights &weights, size_t first, size_t width, float *gates, const float *c0,
-                       float *c1) {
+/* One of the gates, out of all. */
+HWY_INLINE Grid OfGate(const Grid &gates, LstmGate gate) {
+    return {gates.data + gate * kLanes, gates.row_stride, gates.vector_stride};
+}
+
+/* c1 = F c0 + I C. Overwrites the gates. */
+inline void UpdateCells(const LstmWeights &weights, const Block &block, const Grid &gates, const Grid &c0,
+                        const Grid &c1) {
     const hn::ScalableTag<float> d;
-    const size_t count = width * kLanes;
-    float *input = gates + kInputGate * count, *forget = gates + kForgetGate * count, *cell = gates + kCellGate * count;
+    const Grid input = OfGate(gates, kInputGate), forget = OfGate(gates, kForgetGate), cell = OfGate(gates, kCellGate);
     if (weights.diagonal_memory) {
-        AddDiagonal(weights, first, width, kInputGate, c0, input);
-        AddDiagonal(weights, first, width, kForgetGate, c0, forget);
-        AddDiagonal(weights, first, width, kCellGate, c0, cell);
+        AddDiagonal(weights, block, kInputGate, c0, input);
+        AddDiagonal(weights, block, kForgetGate, c0, forget);
+        AddDiagonal(weights, block, kCellGate, c0, cell);
     }
     if (weights.usual_neurons) {
-        for (size_t i = 0; i < count; i += kLanes) {
-            const auto fresh = hn::Mul(Sigmoid32(d, hn::Load(d, input + i)), Tanh32(d, hn::Load(d, cell + i)));
-            hn::Store(hn::MulAdd(Sigmoid32(d, hn::Load(d, forget + i)), hn::Load(d, c0 + i), fresh), d, c1 + i);
+        for (size_t r = 0; r < block.rows; ++r) {
+            for (size_t v = 0; v < block.vectors; ++v) {
+                const auto f = Sigmoid32(d, hn::Load(d, forget.At(r, v)));
+                const auto fresh = SigmoidTimesTanh32(d, hn::Load(d, input.At(r, v)), hn::Load(d, cell.At(r, v)));
+                hn::Store(hn::MulAdd(f, hn::Load(d, c0.At(r, v)), fresh), d, c1.At(r, v));
+            }
         }
         return;
     }
-    for (size_t gate : {kInputGate, kForgetGate, kCellGate})
-        ApplyNeuron(weights.neurons[gate].At(first * kLanes), gates + gate * count, gates + gate * count, count);
-    for (size_t i = 0; i < count; i += kLanes) {
-        const auto fresh = hn::Mul(hn::Load(d, input + i), hn::Load(d, cell + i));
-        hn::Store(hn::MulAdd(hn::Load(d, forget + i), hn::Load(d, c0 + i), fresh), d, c1 + i);
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t v = 0; v < block.vectors; ++v) {
+            float *gate = gates.At(r, v);
+            for (size_t g : {kInputGate, kForgetGate, kCellGate})
+                ApplyNeuron(weights.neurons[g].At((block.first + v) * kLanes), gate + g * kLanes, gate + g * kLanes,
+                            kLanes);
+            const auto fresh = hn::Mul(hn::Load(d, input.At(r, v)), hn::Load(d, cell.At(r, v)));
+            hn::Store(hn::MulAdd(hn::Load(d, forget.At(r, v)), hn::Load(d, c0.At(r, v)), fresh), d, c1.At(r, v));
+        }
     }
 }
 
-/* h1 = O gh(c1), for one row. All begin at the panel; the gate is overwritten. */
-inline void UpdateOutput(const LstmWeights &weights, size_t first, size_t width, float *gate, const float *c1,
-                         float *h1) {
+/* h1 = O gh(c1). Overwrites the gates. */
+inline void UpdateOutputs(const LstmWeights &weights, const Block &block, const Grid &output_gates, const Grid &c1,
+                          const Grid &h1) {
     const hn::ScalableTag<float> d;
-    const size_t count = width * kLanes;
     if (weights.diagonal_memory)
-        AddDiagonal(weights, first, width, kOutputGate, c1, gate);
+        AddDiagonal(weights, block, kOutputGate, c1, output_gates);
     if (weights.usual_neurons) {
-        for (size_t i = 0; i < count; i += kLanes) {
-            const auto o = Sigmoid32(d, hn::Load(d, gate + i));
-            hn::Store(hn::Mul(o, Tanh32(d, hn::Load(d, c1 + i))), d, h1 + i);
+        for (size_t r = 0; r < block.rows; ++r) {
+            for (size_t v = 0; v < block.vectors; ++v) {
+                const auto gate = hn::Load(d, output_gates.At(r, v)), c = hn::Load(d, c1.At(r, v));
+                hn::Store(SigmoidTimesTanh32(d, gate, c), d, h1.At(r, v));
+            }
         }
         return;
     }
-    ApplyNeuron(weights.neurons[kOutputGate].At(first * kLanes), gate, gate, count);
-    ApplyNeuron(weights.cell_to_output.At(first * kLanes), c1, h1, count);
-    for (size_t i = 0; i < count; i += kLanes)
-        hn::Store(hn::Mul(hn::Load(d, gate + i), hn::Load(d, h1 + i)), d, h1 + i);
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t v = 0; v < block.vectors; ++v) {
+            const size_t channel = (block.first + v) * kLanes;
+            float *gate = output_gates.At(r, v), *h = h1.At(r, v);
+            ApplyNeuron(weights.neurons[kOutputGate].At(channel), gate, gate, kLanes);
+            ApplyNeuron(weights.cell_to_output.At(channel), c1.At(r, v), h, kLanes);
+            hn::Store(hn::Mul(hn::Load(d, gate), hn::Load(d, h)), d, h);
+        }
+    }
 }
 
 } // namespace HWY_NAMESPACE

@@ -37,45 +37,52 @@ class Lstm final : public pymps_engine_layer {
         float *gates;
     };
 
-    /* What is computed together: vectors [first, end) of up to kTileRows rows. */
-    struct Tile {
-        size_t first, end, row, rows;
-    };
-
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const LstmWorkspace &workspace) const;
     StepInput LoadStep(const pymps_engine_matrix &x, const LstmWorkspace &workspace) const;
     void Step(const StepInput &input, size_t rows, const LstmWorkspace &workspace, const LstmState &before,
               const LstmState &after) const;
-    void StepTile(const Tile &tile, const StepInput &input, const LstmWorkspace &workspace, const LstmState &before,
+    void StepTile(const Block &tile, const StepInput &input, const LstmWorkspace &workspace, const LstmState &before,
                   const LstmState &after) const;
-    void OutputTile(const Tile &tile, const LstmWorkspace &workspace, const LstmState &after) const;
+    void OutputTile(const Block &tile, const LstmWorkspace &workspace, const LstmState &after) const;
     void LoadState(const pymps_engine_state *initial, size_t rows, const LstmWorkspace &workspace,
                    const LstmState &to) const;
     void StoreState(const LstmState &from, size_t rows, const LstmWorkspace &workspace,
                     const pymps_engine_state &to) const;
 
     template <class Function> void ForEachTile(size_t rows, Function f) const;
-    template <class Function> void ForEachPanel(const Tile &tile, Function f) const;
+    template <class Function> void ForEachPanel(const Block &tile, Function f) const;
 
     LstmWeights weights_;
 };
 
-/* Calls f(tile) for all tiles, those that share weights one after the other. */
+/* The part of rows of states, or of gates, that goes with a block. */
+HWY_INLINE Grid StateOf(const Block &block, float *state, const LstmWorkspace &workspace) {
+    return {state + block.row * workspace.stride + block.first * kLanes, workspace.stride, kLanes};
+}
+HWY_INLINE Grid GatesOf(const Block &block, float *gates, const LstmWorkspace &workspace) {
+    return {gates + (block.row * workspace.stride + block.first * kLanes) * kMaxGates, workspace.stride * kMaxGates,
+            kLanes * kMaxGates};
+}
+
+/* Calls f(tile) for all tiles; those that share weights follow each other. */
 template <class Function> HWY_INLINE void Lstm::ForEachTile(size_t rows, Function f) const {
-    // Where rows are few a tile takes more panels instead: the activations of several panels overlap in time.
-    const size_t panels = kTileRows / std::clamp(rows, size_t{1}, kTileRows);
+    // Where rows are few a tile takes more panels instead, so that more activations overlap in time.
+    const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * kPanelVectors;
     const size_t vectors = weights_.panels.vectors;
-    for (size_t first = 0; first < vectors; first += panels * kPanelVectors) {
+    for (size_t first = 0; first < vectors; first += width) {
         for (size_t row = 0; row < rows; row += kTileRows)
-            f(Tile{first, std::min(first + panels * kPanelVectors, vectors), row, std::min(rows - row, kTileRows)});
+            f(Block{first, std::min(width, vectors - first), row, std::min(rows - row, kTileRows)});
     }
 }
 
-/* Calls f(first, width) for the panels of a tile. */
-template <class Function> HWY_INLINE void Lstm::ForEachPanel(const Tile &tile, Function f) const {
-    for (size_t first = tile.first; first < tile.end; first += weights_.panels.Width(first))
-        f(first, weights_.panels.Width(first));
+/* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */
+template <class Function> HWY_INLINE void Lstm::ForEachPanel(const Block &tile, Function f) const {
+    for (size_t vector = 0; vector < tile.vectors;) {
+        const size_t first = tile.first + vector, width = weights_.panels.Width(first);
+        f(Block{first, width, tile.row, tile.rows}, vector);
+        vector += width;
+    }
 }
 
 /* How many steps to start together: 1 where several would not fit, or not gain. */
@@ -97,12 +104,15 @@ void Lstm::StartChunk(const pymps_engine_matrix *x, size_t steps, const LstmWork
         for (size_t r = 0; r < x[step].rows; ++r, ++count)
             rows[count] = LoadRow(x[step], r, weights_.inputs, workspace.x + count * weights_.inputs);
     }
-    const size_t gate_stride = kMaxGates * workspace.stride;
-    ForEachTile(count, [&](const Tile &tile) HWY_ATTR {
-        ForEachPanel(tile, [&](size_t first, size_t width) HWY_ATTR {
-            float *gates = workspace.gates + tile.row * gate_stride + first * kMaxGates * kLanes;
-            StartGates(weights_, first, width, rows + tile.row, tile.rows, gates, gate_stride);
+    ForEachTile(count, [&](const Block &tile) HWY_ATTR {
+        const Grid gates = GatesOf(tile, workspace.gates, workspace);
+        const float *const *in[] = {rows + tile.row};
+        ForEachPanel(tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            SumProducts(weights_.gates, kInputPart, 1, in, panel,
+                        {weights_.bias.Slice(panel.first), 0, gates.At(0, vector), gates.row_stride});
         });
+        if (weights_.unit_input)
+            AddUnitInput(weights_, tile, in[0], gates);
     });
 }
 
@@ -114,67 +124,54 @@ Lstm::StepInput Lstm::LoadStep(const pymps_engine_matrix &x, const LstmWorkspace
     return {workspace.x, weights_.inputs, nullptr};
 }
 
-void Lstm::StepTile(const Tile &tile, const StepInput &input, const LstmWorkspace &workspace, const LstmState &before,
+void Lstm::StepTile(const Block &tile, const StepInput &input, const LstmWorkspace &workspace, const LstmState &before,
                     const LstmState &after) const {
-    const size_t stride = workspace.stride;
-    const TileRows h0(before.h + tile.row * stride, stride, tile.rows);
-    const TileRows c0(before.c + tile.row * stride, stride, tile.rows);
-    const PackedWeights &packed = weights_.gates;
-
+    const TileRows x(input.x, input.x_stride, tile), h0(before.h, workspace.stride, tile),
+        c0(before.c, workspace.stride, tile);
+    const float *const *in[] = {x.rows, h0.rows, c0.rows};
     HWY_ALIGN float buffer[kTileRows * kMaxGates * kPanelVectors * kLanes];
-    const bool started = input.gates != nullptr;
-    const size_t gate_stride = kMaxGates * (started ? stride : (tile.end - tile.first) * kLanes);
-    float *tile_gates = started ? input.gates + tile.row * gate_stride + tile.first * kMaxGates * kLanes : buffer;
-    const auto gates_of = [&](size_t first, size_t r) {
-        return tile_gates + r * gate_stride + (first - tile.first) * kMaxGates * kLanes;
-    };
+    Grid gates = {buffer, kMaxGates * tile.vectors * kLanes, kMaxGates * kLanes};
+    if (input.gates != nullptr) {
+        gates = GatesOf(tile, input.gates, workspace);
+        ForEachPanel(tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            float *sums = gates.At(0, vector);
+            SumProducts(weights_.gates, kRecurrentPart, 2, in + kRecurrentPart, panel,
+                        {sums, gates.row_stride, sums, gates.row_stride});
+        });
+    } else {
+        ForEachPanel(tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            SumProducts(weights_.gates, kInputPart, 3, in, panel,
+                        {weights_.bias.Slice(panel.first), 0, gates.At(0, vector), gates.row_stride});
+        });
+        if (weights_.unit_input)
+            AddUnitInput(weights_, tile, x.rows, gates);
+    }
 
-    ForEachPanel(tile, [&](size_t first, size_t width) HWY_ATTR {
-        float *gates = gates_of(first, 0);
-        if (!started) {
-            const TileRows x(input.x + tile.row * input.x_stride, input.x_stride, tile.rows);
-            StartGates(weights_, first, width, x.rows, tile.rows, gates, gate_stride);
-        }
-        AddProduct(packed, packed.part(kRecurrentPart), first, width, h0.rows, tile.rows, gates, gate_stride);
-        AddProduct(packed, packed.part(kMemoryPart), first, width, c0.rows, tile.rows, gates, gate_stride);
-    });
-    // All cells first, then all outputs: neighbours in either loop do not depend on each other, and so overlap.
-    ForEachPanel(tile, [&](size_t first, size_t width) HWY_ATTR {
-        for (size_t r = 0; r < tile.rows; ++r) {
-            const size_t at = (tile.row + r) * stride + first * kLanes;
-            UpdateCell(weights_, first, width, gates_of(first, r), before.c + at, after.c + at);
-        }
-    });
-    ForEachPanel(tile, [&](size_t first, size_t width) HWY_ATTR {
-        for (size_t r = 0; r < tile.rows; ++r) {
-            const size_t at = (tile.row + r) * stride + first * kLanes, count = width * kLanes;
-            float *output_gate = gates_of(first, r) + kOutputGate * count;
-            if (weights_.full_output_memory)
-                std::copy_n(output_gate, count, workspace.output_gate + at);
-            else
-                UpdateOutput(weights_, first, width, output_gate, after.c + at, after.h + at);
-        }
-    });
+    const Grid c1 = StateOf(tile, after.c, workspace), output_gates = OfGate(gates, kOutputGate);
+    UpdateCells(weights_, tile, gates, StateOf(tile, before.c, workspace), c1);
+    if (weights_.full_output_memory)
+        CopyGrid(tile, output_gates, StateOf(tile, workspace.output_gate, workspace));
+    else
+        UpdateOutputs(weights_, tile, output_gates, c1, StateOf(tile, after.h, workspace));
 }
 
 /* The output gate with a full V: needs all of c1, hence a pass of its own. */
-void Lstm::OutputTile(const Tile &tile, const LstmWorkspace &workspace, const LstmState &after) const {
-    const size_t stride = workspace.stride;
-    const TileRows c1(after.c + tile.row * stride, stride, tile.rows);
-    ForEachPanel(tile, [&](size_t first, size_t width) HWY_ATTR {
-        size_t at = tile.row * stride + first * kLanes;
-        AddProduct(weights_.output_memory, weights_.output_memory.part(0), first, width, c1.rows, tile.rows,
-                   workspace.output_gate + at, stride);
-        for (size_t r = 0; r < tile.rows; ++r, at += stride)
-            UpdateOutput(weights_, first, width, workspace.output_gate + at, after.c + at, after.h + at);
+void Lstm::OutputTile(const Block &tile, const LstmWorkspace &workspace, const LstmState &after) const {
+    const Grid gates = StateOf(tile, workspace.output_gate, workspace);
+    const TileRows c1(after.c, workspace.stride, tile);
+    const float *const *in[] = {c1.rows};
+    ForEachPanel(tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        float *sums = gates.At(0, vector);
+        SumProducts(weights_.output_memory, 0, 1, in, panel, {sums, gates.row_stride, sums, gates.row_stride});
     });
+    UpdateOutputs(weights_, tile, gates, StateOf(tile, after.c, workspace), StateOf(tile, after.h, workspace));
 }
 
 void Lstm::Step(const StepInput &input, size_t rows, const LstmWorkspace &workspace, const LstmState &before,
                 const LstmState &after) const {
-    ForEachTile(rows, [&](const Tile &tile) HWY_ATTR { StepTile(tile, input, workspace, before, after); });
+    ForEachTile(rows, [&](const Block &tile) HWY_ATTR { StepTile(tile, input, workspace, before, after); });
     if (weights_.full_output_memory)
-        ForEachTile(rows, [&](const Tile &tile) HWY_ATTR { OutputTile(tile, workspace, after); });
+        ForEachTile(rows, [&](const Block &tile) HWY_ATTR { OutputTile(tile, workspace, after); });
 }
 
 void Lstm::LoadState(const pymps_engine_state *initial, size_t rows, const LstmWorkspace &workspace,

@@ -61,7 +61,7 @@ bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
     }
     full_output_memory = lstm.output_gate.memory_weights != nullptr;
     const PartSource source = {{lstm.output_gate.memory_weights}, panels.outputs};
-    return output_memory.Pack(panels, lstm.half_weights, &source, 1);
+    return output_memory.Pack(panels, lstm.half_weights, 1, &source, 1);
 }
 
 bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors) {
@@ -82,8 +82,8 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
             parts[kMemoryPart].gates[gate] = source.memory_weights;
         biases[gate] = source.bias;
     }
-    return gates.Pack(panels, lstm.half_weights, parts, kMaxParts) && bias.Pack(panels, biases, /*half=*/false) &&
-           PackMemory(lstm) && CopyNeurons(lstm);
+    return gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) &&
+           bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm) && CopyNeurons(lstm);
 }
 
 } // namespace pymps::engine

@@ -1,12 +1,12 @@
 /* Weight matrices in the order in which the kernels read them.
  *
  * Outputs are cut into panels of a few vectors. A panel holds, one after the other, its slice of every part; a part is
- * all that is multiplied by one input (x, h0, ...), for the gates that have such a weight. Within a panel's slice, for
- * each column: gate after gate, the panel's outputs. So one pass over memory yields all gates of all outputs:
+ * all that is multiplied by one input (x, h0, ...), for the gates that have such a weight. A slice holds, for each
+ * column, the panel's vectors, and for each vector its gates. So one pass over memory yields all gates of all outputs:
  *
- *     panel 0 | x:  column 0: gate 0 outputs 0..15, gate 1 outputs 0..15, ...; column 1: ...
+ *     panel 0 | x:  column 0: outputs 0..7 of gate 0, of gate 1, ..., outputs 8..15 of gate 0, ...; column 1: ...
  *             | h0: ...
- *     panel 1 | x: ...
+ *     panel 1 | x:  column 0: outputs 16..23 of gate 0, ...
  *
  * Outputs are padded with zeros to whole vectors. */
 #ifndef PYMPS_ENGINE_PACKING_H
@@ -46,38 +46,36 @@ struct Part {
     size_t columns = 0;
     size_t gate_count = 0; /* 0: nothing to do */
     size_t gates[kMaxGates] = {};
-    size_t offset = 0; /* of the part within a panel, in columns x gates */
+    size_t offset = 0; /* of a panel's slice, in vectors per vector of the panel */
 };
 
 class PackedWeights {
   public:
-    /* False when memory runs out. */
-    bool Pack(const Panels &panels, bool half, const PartSource *sources, size_t source_count);
+    /* The sources have `gate_count` gates. False when memory runs out. */
+    bool Pack(const Panels &panels, bool half, size_t gate_count, const PartSource *sources, size_t source_count);
 
+    size_t gate_count() const { return gate_count_; }
     const Part &part(size_t index) const { return parts_[index]; }
     bool half() const { return half_; }
-    bool empty() const { return depth_ == 0; }
 
-    /* The slice of `part` in the panel that starts at vector `first` and is `width` vectors wide. */
+    /* The slice of `part` in the panel of `width` vectors that starts at vector `first`. T is float or, if half(),
+     * uint16_t. */
     template <class T> const T *Slice(const Part &part, size_t first, size_t width) const {
-        return static_cast<const T *>(Data()) + (first * depth_ + width * part.offset) * lanes_;
+        return reinterpret_cast<const T *>(data_.get()) + (first * depth_ + width * part.offset) * lanes_;
     }
 
   private:
-    const void *Data() const {
-        return half_ ? static_cast<const void *>(halves_.get()) : static_cast<const void *>(floats_.get());
-    }
     template <class T> void Fill(const Panels &panels, const PartSource *sources, T *packed) const;
 
     Part parts_[kMaxParts];
+    size_t gate_count_ = 0;
     size_t depth_ = 0; /* columns x gates of all parts */
     size_t lanes_ = 0;
     bool half_ = false;
-    AlignedArray<float> floats_;
-    AlignedArray<uint16_t> halves_;
+    AlignedArray<unsigned char> data_;
 };
 
-/* One float per output and gate, laid out as a panel's slice of one column is; absent ones are zero. */
+/* One float per output and gate: for each vector its gates. Absent ones are zero. */
 class PackedVector {
   public:
     /* `half`: the values are rounded to float16, and kept as floats. False when memory runs out. */

@@ -1,4 +1,4 @@
-/* gates += weights * inputs, one panel of outputs at a time, for up to kTileRows rows of input. */
+/* Sums of products of packed weights and inputs: one panel of outputs of up to kTileRows rows at a time. */
 #if defined(PYMPS_ENGINE_PRODUCT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef PYMPS_ENGINE_PRODUCT_INL_H
 #undef PYMPS_ENGINE_PRODUCT_INL_H
@@ -8,6 +8,7 @@
 
 #include "engine/half-inl.h"
 #include "engine/packing.h"
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,11 +20,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 
 /* Enough independent sums to hide the latency of a fused multiply-add (4 cycles, 2 or 4 started in each), in no more
- * registers than there are. A panel's four gates make kMaxGates * kPanelVectors sums, a tile of rows kTileRows *
- * kPanelVectors. */
+ * registers than there are. A single row sums a whole panel, several rows a tile of kTileRows x kTileVectors. */
 inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : 2;
 inline constexpr size_t kSums = kMaxGates * kPanelVectors;
 inline constexpr size_t kTileRows = 6;
+inline constexpr size_t kTileVectors = kPanelVectors;
 
 template <class D> HWY_INLINE hn::Vec<D> LoadWeights(D d, const float *from) {
     return hn::Load(d, from);
@@ -37,6 +38,12 @@ template <size_t kRows, size_t kVectors, class Weight, class V>
 HWY_INLINE void AddColumn(const Weight *w, const float *const *in, size_t column, V (&sums)[kRows][kVectors]) {
     const hn::ScalableTag<float> d;
     V weights[kVectors];
+    if constexpr (kRows == 1) {
+        // A single row reads each weight once, from far away: 1 KiB ahead gained up to 10 % over the hardware alone.
+        constexpr size_t kAhead = 1024 / sizeof(Weight), kLine = kAlignment / sizeof(Weight);
+        for (size_t i = 0; i < kVectors * kLanes; i += kLine)
+            hwy::Prefetch(w + kAhead + i);
+    }
     for (size_t v = 0; v < kVectors; ++v)
         weights[v] = LoadWeights(d, w + v * kLanes);
     for (size_t r = 0; r < kRows; ++r) {
@@ -46,92 +53,164 @@ HWY_INLINE void AddColumn(const Weight *w, const float *const *in, size_t column
     }
 }
 
-/* out[r][v] += sum over the columns of w[column][v] * in[r][column], with everything summed in registers. */
+/* Some outputs of some rows: vectors [first, first + vectors) of rows [row, row + rows). */
+struct Block {
+    size_t first, vectors;
+    size_t row, rows;
+};
+
+/* The rows that a part is multiplied by. */
+struct Input {
+    const float *const *rows;
+    size_t columns;
+};
+
+/* What to add to, and where to put the sum: rows that stand some floats apart, aligned to a vector. Both may be the
+ * same. */
+struct Sums {
+    const float *start;
+    size_t start_stride;
+    float *out;
+    size_t out_stride;
+
+    HWY_INLINE Sums From(size_t vector) const {
+        return {start + vector * kLanes, start_stride, out + vector * kLanes, out_stride};
+    }
+};
+
+/* out[r][v] = start[r][v] + sum over the columns of all inputs of w[column][v] * in[r][column], with everything summed
+ * in registers. */
 template <size_t kRows, size_t kVectors, class Weight>
-HWY_NOINLINE void AddTile(const Weight *w, size_t column_stride, size_t columns, const float *const *in, float *out,
-                          size_t out_stride) {
+HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                          const Sums &sums) {
     const hn::ScalableTag<float> d;
     using V = hn::Vec<decltype(d)>;
     // A tile too small to fill the pipeline sums neighbouring columns apart.
     constexpr size_t kChains = HWY_MAX(size_t{1}, kSums / (kRows * kVectors));
-    V sums[kChains][kRows][kVectors];
+    V chains[kChains][kRows][kVectors];
     for (size_t r = 0; r < kRows; ++r) {
         for (size_t v = 0; v < kVectors; ++v) {
-            sums[0][r][v] = hn::Load(d, out + r * out_stride + v * kLanes);
+            chains[0][r][v] = hn::Load(d, sums.start + r * sums.start_stride + v * kLanes);
             for (size_t chain = 1; chain < kChains; ++chain)
-                sums[chain][r][v] = hn::Zero(d);
+                chains[chain][r][v] = hn::Zero(d);
         }
     }
 
-    const float *rows[kRows];
-    for (size_t r = 0; r < kRows; ++r)
-        rows[r] = in[r];
-    size_t column = 0;
-    for (; column + kChains <= columns; column += kChains) {
-        for (size_t chain = 0; chain < kChains; ++chain, w += column_stride)
-            AddColumn<kRows, kVectors>(w, rows, column + chain, sums[chain]);
+    for (const Input *input = inputs; input < inputs + input_count; ++input) {
+        const float *rows[kRows];
+        for (size_t r = 0; r < kRows; ++r)
+            rows[r] = input->rows[r];
+        size_t column = 0;
+        for (; column + kChains <= input->columns; column += kChains) {
+            for (size_t chain = 0; chain < kChains; ++chain, w += column_stride)
+                AddColumn<kRows, kVectors>(w, rows, column + chain, chains[chain]);
+        }
+        for (; column < input->columns; ++column, w += column_stride)
+            AddColumn<kRows, kVectors>(w, rows, column, chains[0]);
     }
-    for (; column < columns; ++column, w += column_stride)
-        AddColumn<kRows, kVectors>(w, rows, column, sums[0]);
 
     for (size_t r = 0; r < kRows; ++r) {
         for (size_t v = 0; v < kVectors; ++v) {
             for (size_t chain = 1; chain < kChains; ++chain)
-                sums[0][r][v] = hn::Add(sums[0][r][v], sums[chain][r][v]);
-            hn::Store(sums[0][r][v], d, out + r * out_stride + v * kLanes);
+                chains[0][r][v] = hn::Add(chains[0][r][v], chains[chain][r][v]);
+            hn::Store(chains[0][r][v], d, sums.out + r * sums.out_stride + v * kLanes);
         }
     }
 }
 
-/* One gate of up to kTileRows rows. */
+/* The same for a number of rows known only now. */
 template <size_t kVectors, class Weight>
-HWY_INLINE void AddGate(const Weight *w, size_t column_stride, size_t columns, const float *const *in, size_t rows,
-                        float *out, size_t out_stride) {
+HWY_INLINE void SumRows(size_t rows, const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                        const Sums &sums) {
     switch (rows) {
     case 1:
-        return AddTile<1, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<1, kVectors>(w, column_stride, inputs, input_count, sums);
     case 2:
-        return AddTile<2, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<2, kVectors>(w, column_stride, inputs, input_count, sums);
     case 3:
-        return AddTile<3, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<3, kVectors>(w, column_stride, inputs, input_count, sums);
     case 4:
-        return AddTile<4, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<4, kVectors>(w, column_stride, inputs, input_count, sums);
     case 5:
-        return AddTile<5, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<5, kVectors>(w, column_stride, inputs, input_count, sums);
     case kTileRows:
-        return AddTile<kTileRows, kVectors>(w, column_stride, columns, in, out, out_stride);
+        return SumTile<kTileRows, kVectors>(w, column_stride, inputs, input_count, sums);
     }
 }
 
-template <size_t kVectors, class Weight>
-HWY_INLINE void AddSlice(const Weight *w, const Part &part, const float *const *in, size_t rows, float *gates,
-                         size_t row_stride) {
-    constexpr size_t kGate = kVectors * kLanes;
-    const size_t column_stride = part.gate_count * kGate;
-    // A single row has registers to spare: it takes all gates in one pass.
-    if (rows == 1 && part.gate_count == kMaxGates)
-        return AddTile<1, kMaxGates * kVectors>(w, column_stride, part.columns, in, gates, row_stride);
-    for (size_t g = 0; g < part.gate_count; ++g)
-        AddGate<kVectors>(w + g * kGate, column_stride, part.columns, in, rows, gates + part.gates[g] * kGate,
-                          row_stride);
+/* Parts that all gates have, `vectors` vectors in a column. */
+template <class Weight>
+HWY_INLINE void SumAllGates(const Weight *w, size_t vectors, const Input *inputs, size_t input_count, size_t rows,
+                            const Sums &sums) {
+    const size_t column_stride = vectors * kLanes;
+    if (rows == 1 && vectors == kMaxGates * kPanelVectors)
+        return SumTile<1, kMaxGates * kPanelVectors>(w, column_stride, inputs, input_count, sums);
+    if (rows == 1 && vectors == kMaxGates)
+        return SumTile<1, kMaxGates>(w, column_stride, inputs, input_count, sums);
+    size_t v = 0;
+    for (; v + kTileVectors <= vectors; v += kTileVectors)
+        SumRows<kTileVectors>(rows, w + v * kLanes, column_stride, inputs, input_count, sums.From(v));
+    for (; v < vectors; ++v)
+        SumRows<1>(rows, w + v * kLanes, column_stride, inputs, input_count, sums.From(v));
 }
 
-/* gates[r * row_stride + (gate * width + v) * kLanes + lane] += part of `weights` * in[r], for the panel of `width`
- * vectors that starts at vector `first`. rows <= kTileRows. gates is aligned to a vector, and so are its rows. */
-inline void AddProduct(const PackedWeights &weights, const Part &part, size_t first, size_t width,
-                       const float *const *in, size_t rows, float *gates, size_t row_stride) {
-    if (part.gate_count == 0)
-        return;
-    const bool full = width == kPanelVectors;
-    if (weights.half()) {
-        const uint16_t *w = weights.Slice<uint16_t>(part, first, width);
-        full ? AddSlice<kPanelVectors>(w, part, in, rows, gates, row_stride)
-             : AddSlice<1>(w, part, in, rows, gates, row_stride);
-    } else {
-        const float *w = weights.Slice<float>(part, first, width);
-        full ? AddSlice<kPanelVectors>(w, part, in, rows, gates, row_stride)
-             : AddSlice<1>(w, part, in, rows, gates, row_stride);
+/* A part that some gates lack: vector by vector, each to its place. */
+template <class Weight>
+HWY_INLINE void SumSomeGates(const Weight *w, const Part &part, size_t gate_count, size_t width, const Input &input,
+                             size_t rows, const Sums &sums) {
+    const size_t vectors = width * part.gate_count;
+    for (size_t v = 0; v < vectors; ++v) {
+        const size_t place = v / part.gate_count * gate_count + part.gates[v % part.gate_count];
+        SumRows<1>(rows, w + v * kLanes, vectors * kLanes, &input, 1, sums.From(place));
     }
+}
+
+/* out = start, where no product has put a sum into out yet. */
+HWY_INLINE void CopyStart(size_t rows, size_t vectors, Sums &sums) {
+    const hn::ScalableTag<float> d;
+    for (size_t r = 0; sums.start != sums.out && r < rows; ++r) {
+        for (size_t i = 0; i < vectors * kLanes; i += kLanes)
+            hn::Store(hn::Load(d, sums.start + r * sums.start_stride + i), d, sums.out + r * sums.out_stride + i);
+    }
+    sums.start = sums.out;
+    sums.start_stride = sums.out_stride;
+}
+
+template <class Weight>
+HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count,
+                         const float *const *const *in, const Block &panel, Sums sums) {
+    const size_t gate_count = weights.gate_count(), vectors = panel.vectors * gate_count;
+    Input inputs[kMaxParts];
+    size_t p = first_part;
+    const size_t end = first_part + part_count;
+    while (p < end) {
+        const Part &part = weights.part(p);
+        const Weight *w = weights.Slice<Weight>(part, panel.first, panel.vectors);
+        // Neighbouring parts that all gates have are one matrix, and their inputs one long input.
+        size_t count = 0;
+        for (; p < end && weights.part(p).gate_count == gate_count; ++p)
+            inputs[count++] = {in[p - first_part], weights.part(p).columns};
+        if (count > 0) {
+            SumAllGates(w, vectors, inputs, count, panel.rows, sums);
+            sums.start = sums.out;
+            sums.start_stride = sums.out_stride;
+            continue;
+        }
+        CopyStart(panel.rows, vectors, sums);
+        SumSomeGates(w, part, gate_count, panel.vectors, {in[p - first_part], part.columns}, panel.rows, sums);
+        ++p;
+    }
+    CopyStart(panel.rows, vectors, sums);
+}
+
+/* out[r] = start[r] + sum over some parts of part * in[part][r], for a panel of up to kTileRows rows. `sums` and `in`
+ * begin at the block; sums hold for each vector its gates. */
+inline void SumProducts(const PackedWeights &weights, size_t first_part, size_t part_count,
+                        const float *const *const *in, const Block &panel, const Sums &sums) {
+    if (weights.half())
+        SumParts<uint16_t>(weights, first_part, part_count, in, panel, sums);
+    else
+        SumParts<float>(weights, first_part, part_count, in, panel, sums);
 }
 
 } // namespace HWY_NAMESPACE

@@ -17,13 +17,14 @@ HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
-/* Pointers to the rows of one tile, as AddProduct takes them. */
+/* Pointers to the rows of one tile. */
 struct TileRows {
     const float *rows[kTileRows];
 
-    TileRows(const float *data, size_t stride, size_t count) {
-        for (size_t r = 0; r < count; ++r)
-            rows[r] = data + r * stride;
+    /* `data` begins at row 0; it may be NULL where nothing will be read. */
+    TileRows(const float *data, size_t stride, const Block &tile) {
+        for (size_t r = 0; r < tile.rows; ++r)
+            rows[r] = data + (tile.row + r) * stride;
     }
 };
 
