@@ -7,8 +7,10 @@ NM ?= llvm-nm
 HWY_INCLUDE ?= $(or $(HWY_PREFIX),/usr)/include
 APPLE_ARCHS = arm64 x86_64
 APPLE_BUILD = $(abspath $(BUILD)/../apple)
-APPLE_LIBS = -framework Foundation -framework CoreFoundation -framework CoreGraphics -framework Metal \
-             -framework MetalPerformanceShaders -lobjc -lc++ -lSystem
+# MPS's umbrella re-exports its parts; lld does not find them behind it.
+APPLE_MPS = $(APPLE_SDK)/System/Library/Frameworks/MetalPerformanceShaders.framework/Versions/A/Frameworks
+APPLE_LIBS = $(patsubst %,-framework %,Foundation CoreFoundation CoreGraphics Metal MetalPerformanceShaders) \
+             -F$(APPLE_MPS) $(patsubst %,-framework %,MPSCore MPSMatrix MPSNeuralNetwork) -lobjc -lc++ -lSystem
 
 apple_flags = -target $(1)-apple-macos12 -isysroot $(APPLE_SDK) -O2 -Wall -Wextra -Werror -fvisibility=hidden -MMD -MP
 apple_objc_flags = $(call apple_flags,$(1)) -fobjc-exceptions -fno-objc-arc -fblocks

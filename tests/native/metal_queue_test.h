@@ -21,9 +21,15 @@ static inline void clear_trace(void) {
     traceLength = 0;
 }
 
+/// The letter before the length: who sees the length sees the letter.
+static inline void write_letter(char letter) {
+    trace[traceLength] = letter;
+    traceLength++;
+}
+
 static inline void trace_command(void *record, void *workspace) {
     (void)workspace;
-    trace[traceLength++] = *(char *)record;
+    write_letter(*(char *)record);
 }
 
 static inline void encode_letter(id<MTLCommandBuffer> buffer, char letter) {

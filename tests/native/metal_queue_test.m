@@ -52,16 +52,16 @@ static void test_one_command_buffer(void) {
     encode_letter(buffer, 'a');
     [buffer addScheduledHandler:^(id<MTLCommandBuffer> handled) {
         scheduled = handled.status;
-        trace[traceLength++] = '(';
+        write_letter('(');
     }];
     [buffer addCompletedHandler:^(id<MTLCommandBuffer> handled) {
         completed = handled.status;
         given = handled;
-        trace[traceLength++] = ')';
+        write_letter(')');
     }];
     [buffer addCompletedHandler:^(id<MTLCommandBuffer> handled) {
         [NSString stringWithFormat:@"%@", handled.label]; // there is an autorelease pool
-        trace[traceLength++] = '.';
+        write_letter('.');
     }];
     encode_letter(buffer, 'b');
     [buffer pushDebugGroup:@"group"];
@@ -145,7 +145,7 @@ static void test_abandoned(void) {
         [(PMPCommandBuffer *)abandoned holdUntilCompleted:witness];
         [abandoned addCompletedHandler:^(id<MTLCommandBuffer> handled) {
             (void)handled;
-            trace[traceLength++] = '!';
+            write_letter('!');
         }];
         encode_letter(abandoned, 'x');
         [abandoned enqueue];

@@ -23,16 +23,12 @@
 }
 @end
 
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations" // GNUstep has no newer way to unarchive
 static id archived_and_back(id object) {
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:object forKey:@"root"];
-    [archiver finishEncoding];
-    NSKeyedUnarchiver *unarchiver = [[[NSKeyedUnarchiver alloc] initForReadingWithData:data] autorelease];
-    id back = [unarchiver decodeObjectForKey:@"root"];
-    [unarchiver finishDecoding];
-    return back;
+    return [NSKeyedUnarchiver unarchiveObjectWithData:[NSKeyedArchiver archivedDataWithRootObject:object]];
 }
+#pragma clang diagnostic pop
 
 static void test_neuron_descriptor(void) {
     MPSNNNeuronDescriptor *neuron = [MPSNNNeuronDescriptor cnnNeuronDescriptorWithType:MPSCNNNeuronTypePower

@@ -3,6 +3,7 @@
 #import "PMPBlitCommandEncoder.h"
 #import "PMPCommandQueue.h"
 #import "PMPEvent.h"
+#import <objc/runtime.h>
 #include <Block.h>
 
 NSErrorDomain const MTLCommandBufferErrorDomain = @"MTLCommandBufferErrorDomain";

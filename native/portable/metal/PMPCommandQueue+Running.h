@@ -3,10 +3,6 @@
 
 @interface PMPCommandQueue (Running)
 
-/// Runs the queue unless it runs already or its first command buffer is not committed. Called under the lock; gives it
-/// up.
-- (void)startAndUnlock;
-
 /// Goes on behind the event that the queue waits for.
 - (void)resume;
 
@@ -15,3 +11,7 @@
 - (void)endWorker;
 
 @end
+
+/// Runs the queue unless it runs already or its first command buffer is not committed. Called under the lock; gives it
+/// up.
+void PMPStartAndUnlock(PMPCommandQueue *queue);

@@ -175,11 +175,11 @@ static void go_and_unlock(PMPCommandQueue *queue) {
     pthread_mutex_unlock(&queue->_lock);
 }
 
-- (void)startAndUnlock {
-    if (_state == PMPQueueIdle && PMPStatus(_first) == MTLCommandBufferStatusCommitted) {
-        go_and_unlock(self);
+void PMPStartAndUnlock(PMPCommandQueue *queue) {
+    if (queue->_state == PMPQueueIdle && PMPStatus(queue->_first) == MTLCommandBufferStatusCommitted) {
+        go_and_unlock(queue);
     } else {
-        pthread_mutex_unlock(&_lock);
+        pthread_mutex_unlock(&queue->_lock);
     }
 }
 

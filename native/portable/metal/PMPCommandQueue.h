@@ -19,7 +19,7 @@ enum PMPQueueState {
     PMPDevice *_device; // retained
     NSString *_label;
     NSUInteger _maxCommandBufferCount;
-    pthread_mutex_t _lock; // no handler, command or release runs under it
+    pthread_mutex_t _lock; // nothing is called under it, no message is sent
     pthread_cond_t _changed;
 
     // Under the lock.

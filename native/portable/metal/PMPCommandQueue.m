@@ -157,7 +157,7 @@ static void remove_from_order(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
     }
     _uncompletedCount--;
     pthread_cond_broadcast(&_changed);
-    [self startAndUnlock];
+    PMPStartAndUnlock(self);
 }
 
 - (void)enqueue:(PMPCommandBuffer *)buffer {
@@ -174,7 +174,7 @@ static void remove_from_order(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
         append(self, buffer);
     }
     atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusCommitted, memory_order_release);
-    [self startAndUnlock];
+    PMPStartAndUnlock(self);
 }
 
 - (void)waitFor:(PMPCommandBuffer *)buffer status:(MTLCommandBufferStatus)status selector:(SEL)selector {

@@ -25,13 +25,17 @@
     return _device;
 }
 
+static BOOL has_reached(PMPEvent *event, uint64_t value) {
+    return atomic_load_explicit(&event->_value, memory_order_acquire) >= value;
+}
+
 - (BOOL)hasReached:(uint64_t)value {
-    return atomic_load_explicit(&_value, memory_order_acquire) >= value;
+    return has_reached(self, value);
 }
 
 - (BOOL)addWaiter:(struct PMPEventWaiter *)waiter {
     pthread_mutex_lock(&_lock);
-    BOOL waits = ![self hasReached:waiter->value];
+    BOOL waits = !has_reached(self, waiter->value);
     if (waits) {
         waiter->next = _waiters;
         _waiters = waiter;
@@ -66,7 +70,7 @@ static void resume_all(struct PMPEventWaiter *waiters) {
 
 - (void)setValue:(uint64_t)value onlyUp:(BOOL)onlyUp {
     pthread_mutex_lock(&_lock);
-    if (!onlyUp || ![self hasReached:value]) {
+    if (!onlyUp || !has_reached(self, value)) {
         atomic_store_explicit(&_value, value, memory_order_release);
     }
     struct PMPEventWaiter *waiters = take_waiters(self, value);

@@ -18,11 +18,11 @@
                                    inputFeatureChannels:(NSUInteger)inputFeatureChannels
                                   outputFeatureChannels:(NSUInteger)outputFeatureChannels {
     if (kernelWidth == 0 || kernelHeight == 0) {
-        PMPInvalidArgument(@"kernelWidth, kernelHeight: %lu x %lu, at least 1 x 1 expected", (unsigned long)kernelWidth,
+        PMPInvalidArgument(@"kernelWidth, kernelHeight: %lu x %lu, expected at least 1 x 1", (unsigned long)kernelWidth,
                            (unsigned long)kernelHeight);
     }
     if (inputFeatureChannels == 0 || outputFeatureChannels == 0) {
-        PMPInvalidArgument(@"inputFeatureChannels, outputFeatureChannels: %lu and %lu, at least 1 each expected",
+        PMPInvalidArgument(@"inputFeatureChannels, outputFeatureChannels: %lu and %lu, expected at least 1 each",
                            (unsigned long)inputFeatureChannels, (unsigned long)outputFeatureChannels);
     }
     MPSCNNConvolutionDescriptor *descriptor = [[[self alloc] init] autorelease];
@@ -57,7 +57,7 @@
 
 - (void)setFusedNeuronDescriptor:(MPSNNNeuronDescriptor *)neuron {
     if (neuron == nil) {
-        PMPInvalidArgument(@"fusedNeuronDescriptor: nil, one of type None expected for no activation");
+        PMPInvalidArgument(@"fusedNeuronDescriptor: nil, expected one of type None for no activation");
     }
     [neuron retain];
     [_fusedNeuronDescriptor release];

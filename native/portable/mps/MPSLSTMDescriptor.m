@@ -24,7 +24,7 @@
 + (instancetype)createLSTMDescriptorWithInputFeatureChannels:(NSUInteger)inputFeatureChannels
                                        outputFeatureChannels:(NSUInteger)outputFeatureChannels {
     if (inputFeatureChannels == 0 || outputFeatureChannels == 0) {
-        PMPInvalidArgument(@"inputFeatureChannels, outputFeatureChannels: %lu and %lu, at least 1 each expected",
+        PMPInvalidArgument(@"inputFeatureChannels, outputFeatureChannels: %lu and %lu, expected at least 1 each",
                            (unsigned long)inputFeatureChannels, (unsigned long)outputFeatureChannels);
     }
     MPSLSTMDescriptor *descriptor = [[[self alloc] init] autorelease];

@@ -10,7 +10,7 @@
 /// Takes the layout over and returns its bytes, up to the last element.
 - (size_t)takeLayout:(MPSMatrixDescriptor *)descriptor selector:(SEL)selector {
     if (descriptor == nil) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: nil");
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: nil, expected a descriptor");
     }
     _rows = descriptor.rows;
     _columns = descriptor.columns;
@@ -21,22 +21,22 @@
 
     size_t element = PMPElementBytes(_dataType), row, matrix, all;
     if (element == 0) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: data type 0x%x, one with whole bytes expected",
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: data type 0x%x, expected one with whole bytes",
                                 _dataType);
     }
     if (_rows == 0 || _columns == 0 || _matrices == 0) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: %lu matrices of %lu x %lu, at least one of each expected",
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: %lu matrices of %lu x %lu, expected at least one of each",
                                 (unsigned long)_matrices, (unsigned long)_rows, (unsigned long)_columns);
     }
     if (__builtin_mul_overflow(_columns, element, &row) || _rowBytes < row || _rowBytes % element != 0) {
         PMPRaiseInvalidArgument(self, selector,
-                                @"descriptor: rowBytes %lu, a multiple of %zu that holds %lu elements expected",
+                                @"descriptor: rowBytes %lu, expected a multiple of %zu that holds %lu elements",
                                 (unsigned long)_rowBytes, element, (unsigned long)_columns);
     }
     if (_matrices > 1 &&
         (__builtin_mul_overflow(_rows, _rowBytes, &matrix) || _matrixBytes < matrix || _matrixBytes % _rowBytes != 0)) {
         PMPRaiseInvalidArgument(self, selector,
-                                @"descriptor: matrixBytes %lu, a multiple of rowBytes that holds %lu rows expected",
+                                @"descriptor: matrixBytes %lu, expected a multiple of rowBytes that holds %lu rows",
                                 (unsigned long)_matrixBytes, (unsigned long)_rows);
     }
     if (!PMPSpan(_rows, _rowBytes, row, &matrix) || !PMPSpan(_matrices, _matrixBytes, matrix, &all)) {

@@ -24,7 +24,7 @@
 
 + (MPSNNNeuronDescriptor *)cnnNeuronDescriptorWithType:(MPSCNNNeuronType)neuronType a:(float)a b:(float)b c:(float)c {
     if (neuronType < MPSCNNNeuronTypeNone || neuronType >= MPSCNNNeuronTypeCount) {
-        PMPInvalidArgument(@"neuronType: %d, one of MPSCNNNeuronType's expected", (int)neuronType);
+        PMPInvalidArgument(@"neuronType: %d, expected one of MPSCNNNeuronType's", (int)neuronType);
     }
     if (neuronType == MPSCNNNeuronTypePReLU) {
         PMPInvalidArgument(@"neuronType: PReLU, which only cnnNeuronPReLUDescriptorWithData:noCopy: makes");
@@ -47,10 +47,10 @@
 + (MPSNNNeuronDescriptor *)cnnNeuronPReLUDescriptorWithData:(NSData *)data noCopy:(bool)noCopy {
     NSUInteger page = (NSUInteger)getpagesize();
     if (data == nil) {
-        PMPInvalidArgument(@"data: nil, one float per output channel expected");
+        PMPInvalidArgument(@"data: nil, expected one float per output channel");
     }
     if (noCopy && ((uintptr_t)data.bytes % page != 0 || data.length % page != 0)) {
-        PMPInvalidArgument(@"data: %lu bytes at %p, whole pages expected under noCopy", (unsigned long)data.length,
+        PMPInvalidArgument(@"data: %lu bytes at %p, expected whole pages under noCopy", (unsigned long)data.length,
                            data.bytes);
     }
     NSData *kept = noCopy ? data : [NSData dataWithBytes:data.bytes length:data.length];

@@ -1,3 +1,4 @@
+#import "PMPBidirectionalRun.h"
 #import "PMPRecurrentRun.h"
 #import "PMPRecurrentStatePool.h"
 #import "PMPSequence.h"
@@ -13,7 +14,11 @@
     self = [super initWithDevice:device];
     if (self != nil) {
         _stack = [stack retain];
-        _statePool = [[PMPRecurrentStatePool alloc] initWithStack:stack device:device];
+        _statePool = PMPRecurrentStatePoolCreate(stack, device);
+        if (_statePool == NULL) {
+            [self release];
+            return nil;
+        }
     }
     return self;
 }
@@ -28,13 +33,13 @@
     PMPArgument argument = {self, _cmd, @"rnnDescriptors"};
     PMPRecurrentStack *stack = [[[PMPRecurrentStack alloc] initWithDescriptors:rnnDescriptors
                                                                       argument:argument] autorelease];
-    return stack == nil ? nil : [[self initWithDevice:device stack:stack] retain];
+    return stack == nil ? nil : [[self retain] initWithDevice:device stack:stack];
 }
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device rnnDescriptor:(const MPSRNNDescriptor *)rnnDescriptor {
     if (rnnDescriptor == nil) {
         [self autorelease];
-        PMPInvalidArgument(@"rnnDescriptor: nil");
+        PMPInvalidArgument(@"rnnDescriptor: nil, expected a descriptor");
     }
     return [self initWithDevice:device rnnDescriptors:@[ rnnDescriptor ]];
 }
@@ -47,7 +52,7 @@
 
 - (void)dealloc {
     [_stack release];
-    [_statePool release];
+    PMPRecurrentStatePoolRelease(_statePool);
     [super dealloc];
 }
 
@@ -63,11 +68,11 @@
 }
 
 - (NSUInteger)inputFeatureChannels {
-    return _stack->_cells[0].inputs;
+    return PMPRecurrentChainInputs(_stack->_whole);
 }
 
 - (NSUInteger)outputFeatureChannels {
-    return _stack->_cells[_stack->_count - 1].outputs;
+    return PMPRecurrentChainOutputs(_stack->_whole);
 }
 
 - (NSUInteger)numberOfLayers {
@@ -96,25 +101,24 @@
                   recurrentInputState:(nullable MPSRNNRecurrentMatrixState *)recurrentInputState
                 recurrentOutputStates:(nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates {
     const PMPEncoding encoding = {self, _cmd, PMPPortableCommandBuffer(commandBuffer, _cmd)};
-    const PMPSequence sources = {sourceMatrices, sourceOffsets, @"sourceMatrices"};
-    const PMPSequence destinations = {destinationMatrices, destinationOffsets, @"destinationMatrices"};
+    PMPSequence sources, destinations;
+    PMPSequenceRead(&sources, sourceMatrices, sourceOffsets, @"sourceMatrices");
+    PMPSequenceRead(&destinations, destinationMatrices, destinationOffsets, @"destinationMatrices");
     if ((_options & MPSKernelOptionsSkipAPIValidation) == 0) {
         [self checkSources:&sources destinations:&destinations state:recurrentInputState encoding:encoding];
     }
 
-    size_t steps = sourceMatrices.count, rows = [[sourceMatrices objectAtIndex:0] rows];
+    size_t steps = sources.steps, rows = sources.matrices[0]->_rows;
     size_t stateCount = _storeAllIntermediateStates && recurrentOutputStates != nil ? steps : 1;
-    PMPRecurrentRun *run = [encoding.commandBuffer
-         encodeCommand:PMPRecurrentRunExecute
-           recordBytes:PMPRecurrentRunRecordBytes(_stack->_count, steps, stateCount)
-        workspaceBytes:PMPRecurrentRunWorkspaceBytes(_stack->_cells, _stack->_count, steps, rows)];
-    *run = (PMPRecurrentRun){.cells = _stack->_cells,
-                             .cell_count = _stack->_count,
+    PMPRecurrentRun *run =
+        [encoding.commandBuffer encodeCommand:PMPRecurrentRunExecute
+                                  recordBytes:PMPRecurrentRunRecordBytes(_stack->_count, steps, stateCount)
+                               workspaceBytes:PMPRecurrentChainWorkspaceBytes(_stack->_whole, steps, rows)];
+    *run = (PMPRecurrentRun){.chain = _stack->_whole,
                              .steps = steps,
                              .rows = rows,
                              .state_count = stateCount,
                              .has_initial = recurrentInputState != nil};
-    [encoding.commandBuffer holdUntilCompleted:_stack];
     [self addStatesOf:run to:recurrentOutputStates encoding:encoding];
     PMPSequenceEncode(&sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
     PMPSequenceEncode(&destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
@@ -122,6 +126,7 @@
     if (recurrentInputState != nil) {
         [self readState:recurrentInputState into:run encoding:encoding];
     }
+    run->is_complete = true;
 }
 
 - (void)checkSources:(const PMPSequence *)sources
@@ -134,11 +139,11 @@
                                 @"other direction; a stack for bidirectional encoding",
                                 _stack->_brokenAt);
     }
-    PMPSequenceCheck(sources, self.inputFeatureChannels, encoding);
-    PMPSequenceCheck(destinations, self.outputFeatureChannels, encoding);
+    PMPSequenceCheck(sources, PMPRecurrentChainInputs(_stack->_whole), _device, encoding);
+    PMPSequenceCheck(destinations, PMPRecurrentChainOutputs(_stack->_whole), _device, encoding);
     PMPSequenceCheckPair(sources, destinations, encoding);
     if (state != nil) {
-        [self checkState:state rows:[[sources->matrices objectAtIndex:0] rows] encoding:encoding];
+        [self checkState:state rows:sources->matrices[0]->_rows encoding:encoding];
         if (atomic_load_explicit(&state->_storage->isShown, memory_order_relaxed)) {
             PMPSequenceCheckState(destinations, state, encoding);
         }
@@ -147,13 +152,14 @@
 
 - (void)checkState:(MPSRNNRecurrentMatrixState *)state rows:(size_t)rows encoding:(PMPEncoding)encoding {
     const struct PMPRecurrentStateStorage *storage = state->_storage;
-    if (storage == NULL || state->_device != _device || ![_stack hasStatesOf:storage->stack]) {
+    if (storage == NULL || state->_device != _device ||
+        (storage->stack != _stack && ![_stack hasStatesOf:storage->stack])) {
         PMPRaiseInvalidArgument(self, encoding.selector,
                                 @"recurrentInputState: not of a layer with this device and these channels");
     }
     if (storage->rows != rows) {
         PMPRaiseInvalidArgument(self, encoding.selector,
-                                @"recurrentInputState: %zu rows, the %zu of sourceMatrices[0] expected", storage->rows,
+                                @"recurrentInputState: %zu rows, expected the %zu of sourceMatrices[0]", storage->rows,
                                 rows);
     }
     if (state->_temporary.commandBuffer != nil && !PMPTemporaryIsUsable(&state->_temporary, encoding.commandBuffer)) {
@@ -163,19 +169,19 @@
     }
 }
 
-/// Makes the states that the run writes, and appends them to the caller's array where there is one.
+/// Makes the states that the run writes, and appends them to the caller's array where there is one. The command buffer
+/// holds them, and through them the stack.
 - (void)addStatesOf:(PMPRecurrentRun *)run
                  to:(NSMutableArray<MPSRNNRecurrentMatrixState *> *)outputStates
            encoding:(PMPEncoding)encoding {
     pymps_engine_state *memories = PMPRecurrentRunStates(run);
     for (size_t step = 0; step < run->state_count; step++) {
-        MPSRNNRecurrentMatrixState *state = [_statePool newStateWithRows:run->rows];
+        MPSRNNRecurrentMatrixState *state = PMPRecurrentStatePoolTake(_statePool, run->rows);
         if (state == nil) {
             [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
-            *run = (PMPRecurrentRun){0}; // which runs nothing
             PMPRaiseInvalidArgument(self, encoding.selector, @"recurrentOutputStates: no memory for a state");
         }
-        for (size_t i = 0; i < run->cell_count; i++) {
+        for (size_t i = 0; i < run->chain.count; i++) {
             memories[i * run->state_count + step] = state->_storage->layers[i].memory;
         }
         if (_recurrentOutputIsTemporary) {
@@ -190,13 +196,94 @@
 
 - (void)readState:(MPSRNNRecurrentMatrixState *)state into:(PMPRecurrentRun *)run encoding:(PMPEncoding)encoding {
     pymps_engine_state *initial = PMPRecurrentRunInitialStates(run);
-    for (size_t i = 0; i < run->cell_count; i++) {
+    for (size_t i = 0; i < run->chain.count; i++) {
         initial[i] = state->_storage->layers[i].memory;
     }
     [encoding.commandBuffer holdUntilCompleted:state];
     if (state->_temporary.commandBuffer != nil) {
         state.readCount -= 1;
     }
+}
+
+// Both directions
+
+- (void)encodeBidirectionalSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
+                                    sourceSequence:(NSArray<MPSMatrix *> *)sourceSequence
+                        destinationForwardMatrices:(NSArray<MPSMatrix *> *)destinationForwardMatrices
+                       destinationBackwardMatrices:(nullable NSArray<MPSMatrix *> *)destinationBackwardMatrices {
+    const PMPEncoding encoding = {self, _cmd, PMPPortableCommandBuffer(commandBuffer, _cmd)};
+    BOOL areSeparate = _bidirectionalCombineMode == MPSRNNBidirectionalCombineModeNone;
+    PMPSequence sources, forward, backward;
+    PMPSequenceRead(&sources, sourceSequence, NULL, @"sourceSequence");
+    PMPSequenceRead(&forward, destinationForwardMatrices, NULL, @"destinationForwardMatrices");
+    PMPSequenceRead(&backward, areSeparate ? destinationBackwardMatrices : nil, NULL, @"destinationBackwardMatrices");
+    if ((_options & MPSKernelOptionsSkipAPIValidation) == 0) {
+        [self checkDirections:encoding];
+        [self checkSources:&sources forward:&forward encoding:encoding];
+        if (areSeparate) {
+            PMPSequenceCheck(&backward, PMPRecurrentChainOutputs(_stack->_backward), _device, encoding);
+            PMPSequenceCheckPair(&sources, &backward, encoding);
+        }
+    }
+
+    const PMPBidirectionalRun run = {.forward.chain = _stack->_forward,
+                                     .backward.chain = _stack->_backward,
+                                     .steps = sources.steps,
+                                     .rows = sources.matrices[0]->_rows,
+                                     .mode = _bidirectionalCombineMode};
+    void *record = [encoding.commandBuffer encodeCommand:PMPBidirectionalRunExecute
+                                             recordBytes:PMPBidirectionalRunRecordBytes(&run)
+                                          workspaceBytes:PMPBidirectionalRunWorkspaceBytes(&run)];
+    PMPBidirectionalRun *begun = PMPBidirectionalRunBegin(&run, record);
+    [encoding.commandBuffer holdUntilCompleted:_stack];
+    PMPSequenceEncode(&sources, begun->forward.x, encoding.commandBuffer);
+    PMPSequenceEncode(&forward, begun->forward.y, encoding.commandBuffer);
+    if (areSeparate) {
+        PMPSequenceEncode(&backward, begun->backward.y, encoding.commandBuffer);
+    }
+    PMPSequenceDidRead(&sources);
+    PMPBidirectionalRunComplete(begun);
+}
+
+/// The stack has two halves that read the same input, and whose outputs can be combined.
+- (void)checkDirections:(PMPEncoding)encoding {
+    PMPRecurrentChain forward = _stack->_forward, backward = _stack->_backward;
+    if (forward.count == 0 || backward.count == 0) {
+        PMPRaiseInvalidArgument(
+            self, encoding.selector,
+            @"receiver: %zu layers that run forward and %zu that run backward, expected some of each", forward.count,
+            backward.count);
+    }
+    if (PMPRecurrentChainInputs(forward) != PMPRecurrentChainInputs(backward)) {
+        PMPRaiseInvalidArgument(self, encoding.selector,
+                                @"receiver: %zu input feature channels forward and %zu backward, expected the same",
+                                PMPRecurrentChainInputs(forward), PMPRecurrentChainInputs(backward));
+    }
+    if (_bidirectionalCombineMode > MPSRNNBidirectionalCombineModeConcatenate) {
+        PMPRaiseInvalidArgument(self, encoding.selector,
+                                @"bidirectionalCombineMode: %lu, expected one of MPSRNNBidirectionalCombineMode's",
+                                (unsigned long)_bidirectionalCombineMode);
+    }
+    if (_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeAdd &&
+        PMPRecurrentChainOutputs(forward) != PMPRecurrentChainOutputs(backward)) {
+        PMPRaiseInvalidArgument(
+            self, encoding.selector,
+            @"receiver: %zu output feature channels forward and %zu backward, expected as many, for "
+            @"they are added",
+            PMPRecurrentChainOutputs(forward), PMPRecurrentChainOutputs(backward));
+    }
+}
+
+- (void)checkSources:(const PMPSequence *)sources
+             forward:(const PMPSequence *)destinations
+            encoding:(PMPEncoding)encoding {
+    size_t columns = PMPRecurrentChainOutputs(_stack->_forward);
+    if (_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeConcatenate) {
+        columns += PMPRecurrentChainOutputs(_stack->_backward);
+    }
+    PMPSequenceCheck(sources, PMPRecurrentChainInputs(_stack->_forward), _device, encoding);
+    PMPSequenceCheck(destinations, columns, _device, encoding);
+    PMPSequenceCheckPair(sources, destinations, encoding);
 }
 
 @end

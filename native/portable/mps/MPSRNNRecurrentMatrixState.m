@@ -68,24 +68,12 @@
     [super dealloc];
 }
 
-- (void)beginUseWithRows:(size_t)rows pool:(PMPRecurrentStatePool *)pool {
-    _storage->rows = rows;
-    _storage->pool = [pool retain];
-    atomic_store_explicit(&_storage->references, 1, memory_order_relaxed);
-}
-
 - (void)endUse {
-    PMPRecurrentStatePool *pool = _storage->pool;
-    _storage->pool = nil;
-    if (atomic_load_explicit(&_storage->isShown, memory_order_relaxed)) {
-        [self dealloc];
-    } else {
-        _temporary = (struct PMPTemporary){0};
-        [_label release];
-        _label = nil;
-        [pool takeBack:self];
+    _temporary = (struct PMPTemporary){0};
+    if (_label != nil) {
+        self.label = nil;
     }
-    [pool release];
+    PMPRecurrentStatePoolReturn(_storage->pool, self);
 }
 
 - (instancetype)retain {

@@ -19,6 +19,10 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     if (self != nil) {
         _device = [device retain];
         _resources = calloc(count, sizeof *_resources);
+        if (_resources == NULL && count > 0) {
+            [self release];
+            return nil;
+        }
         _resourceCount = count;
     }
     return self;
@@ -31,7 +35,7 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     for (NSUInteger i = 0; i < _resourceCount; i++) {
         _resources[i].bytes = [[sizes objectAtIndex:i] unsignedIntegerValue];
         if (_resources[i].bytes == 0) {
-            PMPInvalidArgument(@"resourceList: buffer %lu of 0 bytes, at least 1 expected", (unsigned long)i);
+            PMPInvalidArgument(@"resourceList: buffer %lu of 0 bytes, expected at least 1", (unsigned long)i);
         }
     }
     return [self retain];
@@ -41,7 +45,7 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     self = [[self initWithDevice:device resourceCount:1] autorelease];
     PMPCheckDevice(device, self, _cmd);
     if (bufferSize == 0) {
-        PMPInvalidArgument(@"bufferSize: 0, at least 1 expected");
+        PMPInvalidArgument(@"bufferSize: 0, expected at least 1");
     }
     _resources[0].bytes = bufferSize;
     return [self retain];

@@ -10,7 +10,7 @@
 /// Takes the layout over and returns its bytes, up to the last element.
 - (size_t)takeLayout:(MPSVectorDescriptor *)descriptor selector:(SEL)selector {
     if (descriptor == nil) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: nil");
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: nil, expected a descriptor");
     }
     _length = descriptor.length;
     _vectors = descriptor.vectors;
@@ -19,16 +19,16 @@
 
     size_t element = PMPElementBytes(_dataType), vector, all;
     if (element == 0) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: data type 0x%x, one with whole bytes expected",
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: data type 0x%x, expected one with whole bytes",
                                 _dataType);
     }
     if (_length == 0 || _vectors == 0) {
-        PMPRaiseInvalidArgument(self, selector, @"descriptor: %lu vectors of %lu, at least one of each expected",
+        PMPRaiseInvalidArgument(self, selector, @"descriptor: %lu vectors of %lu, expected at least one of each",
                                 (unsigned long)_vectors, (unsigned long)_length);
     }
     if (__builtin_mul_overflow(_length, element, &vector) || _vectorBytes < vector || _vectorBytes % element != 0) {
         PMPRaiseInvalidArgument(self, selector,
-                                @"descriptor: vectorBytes %lu, a multiple of %zu that holds %lu elements expected",
+                                @"descriptor: vectorBytes %lu, expected a multiple of %zu that holds %lu elements",
                                 (unsigned long)_vectorBytes, element, (unsigned long)_length);
     }
     if (!PMPSpan(_vectors, _vectorBytes, vector, &all)) {

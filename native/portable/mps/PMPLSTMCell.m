@@ -59,7 +59,7 @@ typedef struct PMPGateSources {
     MPSCNNNeuronType type = self.cellToOutputNeuronType;
     if (type < MPSCNNNeuronTypeNone || type >= MPSCNNNeuronTypeCount || type == MPSCNNNeuronTypePReLU) {
         PMPRaiseInvalid(PMPArgumentPart(argument, @"cellToOutputNeuronType"),
-                        @"%d, one of MPSCNNNeuronType's but PReLU expected", (int)type);
+                        @"%d, expected one of MPSCNNNeuronType's but PReLU", (int)type);
     }
     return (pymps_engine_neuron){.type = type,
                                  .a = self.cellToOutputNeuronParamA,

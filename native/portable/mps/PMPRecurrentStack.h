@@ -1,21 +1,15 @@
 // The packed weights of a stack of recurrent layers.
 #import "PMPArgument.h"
-#import "engine/engine.h"
+#import "PMPRecurrentChain.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
-
-typedef struct PMPRecurrentCell {
-    pymps_engine_layer *layer;
-    size_t inputs, outputs;
-    BOOL hasMemoryCell;
-    MPSRNNSequenceDirection direction;
-} PMPRecurrentCell;
 
 /// Immutable: copies of a layer share it, and work in flight holds it. It owns the engine's layers.
 @interface PMPRecurrentStack : NSObject {
   @package
-    PMPRecurrentCell *_cells;
+    PMPRecurrentCell *_cells; // first all `_count` in the order of the stack, then again by direction
     size_t _count;
     size_t _brokenAt; // the first cell whose inputs are not the outputs of the one before; 0: none
+    PMPRecurrentChain _whole, _forward, _backward;
 }
 
 /// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit.

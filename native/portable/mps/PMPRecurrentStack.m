@@ -3,7 +3,7 @@
 @implementation MPSRNNDescriptor (PMPRecurrentCell)
 
 - (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument {
-    PMPRaiseInvalid(argument, @"a plain %@, one of its subclasses expected", [self class]);
+    PMPRaiseInvalid(argument, @"a plain %@, expected one of its subclasses", [self class]);
 }
 
 - (BOOL)hasMemoryCell {
@@ -17,9 +17,9 @@
 - (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument {
     self = [[super init] autorelease]; // a violation leaves nothing behind
     if (descriptors.count == 0) {
-        PMPRaiseInvalid(argument, @"no descriptor, at least one expected");
+        PMPRaiseInvalid(argument, @"no descriptor, expected at least one");
     }
-    _cells = calloc(descriptors.count, sizeof *_cells);
+    _cells = calloc(2 * descriptors.count, sizeof *_cells);
     if (_cells == NULL) {
         return nil;
     }
@@ -30,7 +30,23 @@
             return nil;
         }
     }
+    PMPRecurrentCell *next = _cells + _count;
+    _whole = (PMPRecurrentChain){_cells, _count};
+    _forward = [self chainOfDirection:MPSRNNSequenceDirectionForward at:&next];
+    _backward = [self chainOfDirection:MPSRNNSequenceDirectionBackward at:&next];
     return [self retain];
+}
+
+/// Copies the cells of a direction to `next`, and moves on behind them.
+- (PMPRecurrentChain)chainOfDirection:(MPSRNNSequenceDirection)direction at:(PMPRecurrentCell **)next {
+    PMPRecurrentChain chain = {*next, 0};
+    for (size_t i = 0; i < _count; i++) {
+        if (_cells[i].direction == direction) {
+            *(*next)++ = _cells[i];
+            chain.count++;
+        }
+    }
+    return chain;
 }
 
 - (BOOL)addCell:(const MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
@@ -40,11 +56,15 @@
                                .hasMemoryCell = [(MPSRNNDescriptor *)descriptor hasMemoryCell],
                                .direction = descriptor.layerSequenceDirection};
     if (cell->inputs == 0 || cell->outputs == 0) {
-        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, at least 1 each expected", cell->inputs,
+        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected at least 1 each", cell->inputs,
                         cell->outputs);
     }
+    if (cell->direction > MPSRNNSequenceDirectionBackward) {
+        PMPRaiseInvalid(PMPArgumentPart(argument, @"layerSequenceDirection"),
+                        @"%lu, expected one of MPSRNNSequenceDirection's", (unsigned long)cell->direction);
+    }
     if (descriptor.useLayerInputUnitTransformMode && cell->inputs != cell->outputs) {
-        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, equal ones expected under the unit transform",
+        PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected equal ones under the unit transform",
                         cell->inputs, cell->outputs);
     }
     [self checkChainTo:cell argument:argument];
@@ -59,7 +79,7 @@
     for (size_t below = _count; below-- > 0;) {
         if (_cells[below].direction == cell->direction) {
             if (_cells[below].outputs != cell->inputs) {
-                PMPRaiseInvalid(argument, @"%zu input feature channels, %zu, the outputs of layer %zu, expected",
+                PMPRaiseInvalid(argument, @"%zu input feature channels, expected %zu, the outputs of layer %zu",
                                 cell->inputs, _cells[below].outputs, below);
             }
             break;
@@ -79,9 +99,6 @@
 }
 
 - (BOOL)hasStatesOf:(PMPRecurrentStack *)other {
-    if (self == other) {
-        return YES;
-    }
     if (_count != other->_count) {
         return NO;
     }

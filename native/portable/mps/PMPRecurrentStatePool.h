@@ -2,25 +2,19 @@
 #import "PMPRecurrentStack.h"
 #include <stdatomic.h>
 
-/// A layer's own: one thread at a time asks for states. They may come back from any thread; a state that is out keeps
-/// the pool alive.
-@interface PMPRecurrentStatePool : NSObject {
-    PMPRecurrentStack *_stack;
-    id<MTLDevice> _device;
-    MPSRNNRecurrentMatrixState *_idle; // a list of the asking thread's
-    _Atomic(void *) _returned;         // a list of states that any thread pushes to and the asking thread takes whole
-    atomic_uint _count;                // in both lists
-}
+/// A layer's own; plain C, for a step takes and returns a state. One thread at a time takes states; they may come back
+/// from any thread. The layer and each state that is out have a reference.
+typedef struct PMPRecurrentStatePool PMPRecurrentStatePool;
 
-- (instancetype)initWithStack:(PMPRecurrentStack *)stack device:(id<MTLDevice>)device;
+/// With one reference. NULL where memory runs out.
+PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<MTLDevice> device);
+void PMPRecurrentStatePoolRelease(PMPRecurrentStatePool *pool); // NULL is allowed
 
-/// A state of undefined contents. nil where memory runs out.
-- (MPSRNNRecurrentMatrixState *)newStateWithRows:(size_t)rows;
+/// A state of undefined contents, which the caller releases. nil where memory runs out.
+MPSRNNRecurrentMatrixState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, size_t rows);
 
-/// Takes over a state that nobody refers to any more.
-- (void)takeBack:(MPSRNNRecurrentMatrixState *)state;
-
-@end
+/// Takes over a state without references, and the reference that it had to the pool.
+void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSRNNRecurrentMatrixState *state);
 
 struct PMPRecurrentStateLayer {
     pymps_engine_state memory; // c is NULL where there is no memory cell
@@ -33,17 +27,15 @@ struct PMPRecurrentStateStorage {
     atomic_uint references;
     atomic_bool isShown; // a caller has been given a matrix or a buffer, and may hold it longer than the state
     size_t rows, capacityRows;
-    PMPRecurrentStatePool *pool; // retained while the state is out, else nil
-    PMPRecurrentStack *stack;    // retained
+    PMPRecurrentStatePool *pool; // a reference while the state is out
+    PMPRecurrentStack *stack;    // retained: work that holds the state holds the weights too
     MPSRNNRecurrentMatrixState *next;
     struct PMPRecurrentStateLayer layers[]; // one for each of the stack
 };
 
 @interface MPSRNNRecurrentMatrixState (PMPRecurrentStatePool)
 
-/// nil where memory runs out.
+/// Without references, and out of no pool yet. nil where memory runs out.
 - (instancetype)initWithStack:(PMPRecurrentStack *)stack device:(id<MTLDevice>)device rows:(size_t)rows;
-/// Out of the pool, with one reference.
-- (void)beginUseWithRows:(size_t)rows pool:(PMPRecurrentStatePool *)pool;
 
 @end

@@ -1,66 +1,85 @@
 #import "PMPRecurrentStatePool.h"
 
-// Enough for a step's states in flight; what a long sequence returns beyond that is freed.
+// Enough for the states of steps in flight; what a long sequence returns beyond that is freed.
 enum { kMostStates = 8 };
 
-@implementation PMPRecurrentStatePool
+struct PMPRecurrentStatePool {
+    atomic_uint references;
+    PMPRecurrentStack *stack;         // retained
+    id<MTLDevice> device;             // retained
+    MPSRNNRecurrentMatrixState *idle; // a list of the taking thread's
+    _Atomic(void *) returned;         // a list of states that any thread pushes to and the taking thread takes whole
+    atomic_uint count;                // in both lists
+};
 
-- (instancetype)initWithStack:(PMPRecurrentStack *)stack device:(id<MTLDevice>)device {
-    self = [super init];
-    if (self != nil) {
-        _stack = [stack retain];
-        _device = [device retain];
+PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<MTLDevice> device) {
+    PMPRecurrentStatePool *pool = calloc(1, sizeof *pool);
+    if (pool != NULL) {
+        atomic_store_explicit(&pool->references, 1, memory_order_relaxed);
+        pool->stack = [stack retain];
+        pool->device = [device retain];
     }
-    return self;
-}
-
-- (void)dealloc {
-    MPSRNNRecurrentMatrixState *state;
-    while ((state = [self takeState]) != nil) {
-        [state dealloc]; // states in a list have no references
-    }
-    [_stack release];
-    [_device release];
-    [super dealloc];
+    return pool;
 }
 
 /// A state that came back; nil where there is none.
-- (MPSRNNRecurrentMatrixState *)takeState {
-    if (_idle == nil) {
-        _idle = (MPSRNNRecurrentMatrixState *)atomic_exchange_explicit(&_returned, NULL, memory_order_acquire);
+static MPSRNNRecurrentMatrixState *take_returned(PMPRecurrentStatePool *pool) {
+    if (pool->idle == nil) {
+        pool->idle =
+            (MPSRNNRecurrentMatrixState *)atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
     }
-    MPSRNNRecurrentMatrixState *state = _idle;
+    MPSRNNRecurrentMatrixState *state = pool->idle;
     if (state != nil) {
-        _idle = state->_storage->next;
-        atomic_fetch_sub_explicit(&_count, 1, memory_order_relaxed);
+        pool->idle = state->_storage->next;
+        atomic_fetch_sub_explicit(&pool->count, 1, memory_order_relaxed);
     }
     return state;
 }
 
-- (MPSRNNRecurrentMatrixState *)newStateWithRows:(size_t)rows {
-    MPSRNNRecurrentMatrixState *state = [self takeState];
-    while (state != nil && state->_storage->capacityRows < rows) {
-        [state dealloc];
-        state = [self takeState];
-    }
-    if (state == nil) {
-        state = [[MPSRNNRecurrentMatrixState alloc] initWithStack:_stack device:_device rows:rows];
-    }
-    [state beginUseWithRows:rows pool:self];
-    return state;
-}
-
-- (void)takeBack:(MPSRNNRecurrentMatrixState *)state {
-    if (atomic_fetch_add_explicit(&_count, 1, memory_order_relaxed) >= kMostStates) {
-        atomic_fetch_sub_explicit(&_count, 1, memory_order_relaxed);
-        [state dealloc];
+void PMPRecurrentStatePoolRelease(PMPRecurrentStatePool *pool) {
+    if (pool == NULL || atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    void *first = atomic_load_explicit(&_returned, memory_order_relaxed);
-    do {
-        state->_storage->next = (MPSRNNRecurrentMatrixState *)first;
-    } while (!atomic_compare_exchange_weak_explicit(&_returned, &first, (void *)state, memory_order_release,
-                                                    memory_order_relaxed));
+    MPSRNNRecurrentMatrixState *state;
+    while ((state = take_returned(pool)) != nil) {
+        [state dealloc]; // states in a list have no references
+    }
+    [pool->stack release];
+    [pool->device release];
+    free(pool);
 }
 
-@end
+MPSRNNRecurrentMatrixState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, size_t rows) {
+    MPSRNNRecurrentMatrixState *state = take_returned(pool);
+    while (state != nil && state->_storage->capacityRows < rows) {
+        [state dealloc];
+        state = take_returned(pool);
+    }
+    if (state == nil) {
+        state = [[MPSRNNRecurrentMatrixState alloc] initWithStack:pool->stack device:pool->device rows:rows];
+    }
+    if (state != nil) {
+        atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
+        state->_storage->pool = pool;
+        state->_storage->rows = rows;
+        atomic_store_explicit(&state->_storage->references, 1, memory_order_relaxed);
+    }
+    return state;
+}
+
+void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSRNNRecurrentMatrixState *state) {
+    state->_storage->pool = NULL;
+    if (atomic_load_explicit(&state->_storage->isShown, memory_order_relaxed)) {
+        [state dealloc];
+    } else if (atomic_fetch_add_explicit(&pool->count, 1, memory_order_relaxed) >= kMostStates) {
+        atomic_fetch_sub_explicit(&pool->count, 1, memory_order_relaxed);
+        [state dealloc];
+    } else {
+        void *first = atomic_load_explicit(&pool->returned, memory_order_relaxed);
+        do {
+            state->_storage->next = (MPSRNNRecurrentMatrixState *)first;
+        } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, (void *)state, memory_order_release,
+                                                        memory_order_relaxed));
+    }
+    PMPRecurrentStatePoolRelease(pool);
+}

@@ -6,11 +6,11 @@ pymps_engine_neuron PMPEngineNeuron(MPSNNNeuronDescriptor *neuron, size_t channe
     MPSCNNNeuronType type = neuron.neuronType;
     const float *channelA = NULL;
     if (type < MPSCNNNeuronTypeNone || type >= MPSCNNNeuronTypeCount) {
-        PMPRaiseInvalid(argument, @"neuron type %d, one of MPSCNNNeuronType's expected", (int)type);
+        PMPRaiseInvalid(argument, @"neuron type %d, expected one of MPSCNNNeuronType's", (int)type);
     }
     if (type == MPSCNNNeuronTypePReLU) {
         if (neuron.data.length != channels * sizeof(float)) {
-            PMPRaiseInvalid(argument, @"%lu bytes of PReLU data, a float for each of %zu channels expected",
+            PMPRaiseInvalid(argument, @"%lu bytes of PReLU data, expected a float for each of %zu channels",
                             (unsigned long)neuron.data.length, channels);
         }
         channelA = neuron.data.bytes;
@@ -25,17 +25,17 @@ static void check_channels(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKi
     case PMPWeightsInput:
     case PMPWeightsIdentity:
         if (in != inputs || out != outputs) {
-            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to %zu expected", in, out, inputs, outputs);
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected %zu to %zu", in, out, inputs, outputs);
         }
         break;
     case PMPWeightsSquare:
         if (in != outputs || out != outputs) {
-            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to %zu expected", in, out, outputs, outputs);
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected %zu to %zu", in, out, outputs, outputs);
         }
         break;
     case PMPWeightsDiagonal: // a full matrix, whose first row is read, a row or a column
         if ((in != outputs && in != 1) || (out != outputs && out != 1) || (in == 1 && out == 1 && outputs != 1)) {
-            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, %zu to 1, 1 to %zu or %zu to %zu expected", in,
+            PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected %zu to 1, 1 to %zu or %zu to %zu", in,
                             out, outputs, outputs, outputs, outputs);
         }
         break;
@@ -44,19 +44,19 @@ static void check_channels(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKi
 
 static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgument argument) {
     if (descriptor.kernelWidth != 1 || descriptor.kernelHeight != 1) {
-        PMPRaiseInvalid(argument, @"a kernel of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.kernelWidth,
+        PMPRaiseInvalid(argument, @"a kernel of %lu x %lu, expected 1 x 1", (unsigned long)descriptor.kernelWidth,
                         (unsigned long)descriptor.kernelHeight);
     }
     if (descriptor.strideInPixelsX != 1 || descriptor.strideInPixelsY != 1) {
-        PMPRaiseInvalid(argument, @"a stride of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.strideInPixelsX,
+        PMPRaiseInvalid(argument, @"a stride of %lu x %lu, expected 1 x 1", (unsigned long)descriptor.strideInPixelsX,
                         (unsigned long)descriptor.strideInPixelsY);
     }
     if (descriptor.dilationRateX != 1 || descriptor.dilationRateY != 1) {
-        PMPRaiseInvalid(argument, @"a dilation of %lu x %lu, 1 x 1 expected", (unsigned long)descriptor.dilationRateX,
+        PMPRaiseInvalid(argument, @"a dilation of %lu x %lu, expected 1 x 1", (unsigned long)descriptor.dilationRateX,
                         (unsigned long)descriptor.dilationRateY);
     }
     if (descriptor.groups != 1) {
-        PMPRaiseInvalid(argument, @"%lu groups, 1 expected", (unsigned long)descriptor.groups);
+        PMPRaiseInvalid(argument, @"%lu groups, expected 1", (unsigned long)descriptor.groups);
     }
     if (descriptor.hasBatchNormalization) {
         PMPRaiseInvalid(argument, @"batch normalisation parameters, which recurrent layers do not take");

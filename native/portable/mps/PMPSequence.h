@@ -4,9 +4,11 @@
 
 /// Arguments of an encode method.
 typedef struct PMPSequence {
-    NSArray<MPSMatrix *> *matrices;
+    MPSMatrix **matrices;
     const NSUInteger *offsets; // one for each matrix, or NULL: zeros
-    NSString *name;            // of the argument
+    NSUInteger steps;
+    NSString *name; // of the argument
+    MPSMatrix *few[8];
 } PMPSequence;
 
 /// The encode method, and where it encodes to.
@@ -16,9 +18,12 @@ typedef struct PMPEncoding {
     PMPCommandBuffer *commandBuffer;
 } PMPEncoding;
 
-/// Raises unless there is a matrix; each has these columns, is of the kernel's device, lies in its buffer and is usable
+/// Fills `sequence`, which is used where it stands: few matrices are listed in itself, more in autoreleased memory.
+void PMPSequenceRead(PMPSequence *sequence, NSArray<MPSMatrix *> *matrices, const NSUInteger *offsets, NSString *name);
+
+/// Raises unless there is a matrix; each has these columns, is of this device, lies in its buffer and is usable
 /// on the command buffer; and rows do not grow from step to step.
-void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, PMPEncoding encoding);
+void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice> device, PMPEncoding encoding);
 
 /// Raises unless destinations have the steps and the rows of the sources and share no memory with them.
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);

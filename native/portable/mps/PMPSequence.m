@@ -16,8 +16,15 @@ static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding e
                             text);
 }
 
-static MPSMatrix *matrix_at(const PMPSequence *sequence, NSUInteger step) {
-    return [sequence->matrices objectAtIndex:step];
+void PMPSequenceRead(PMPSequence *sequence, NSArray<MPSMatrix *> *matrices, const NSUInteger *offsets, NSString *name) {
+    sequence->offsets = offsets;
+    sequence->steps = matrices.count;
+    sequence->name = name;
+    sequence->matrices = sequence->few;
+    if (sequence->steps > sizeof sequence->few / sizeof sequence->few[0]) {
+        sequence->matrices = [[NSMutableData dataWithLength:sequence->steps * sizeof(MPSMatrix *)] mutableBytes];
+    }
+    [matrices getObjects:sequence->matrices range:NSMakeRange(0, sequence->steps)];
 }
 
 static NSUInteger offset_at(const PMPSequence *sequence, NSUInteger step) {
@@ -38,7 +45,7 @@ static id<MTLBuffer> buffer_of(MPSMatrix *matrix) {
 }
 
 static PMPMemoryRegion region_at(const PMPSequence *sequence, NSUInteger step) {
-    MPSMatrix *matrix = matrix_at(sequence, step);
+    MPSMatrix *matrix = sequence->matrices[step];
     uintptr_t address = (uintptr_t)PMPBufferAddress(buffer_of(matrix));
     return (PMPMemoryRegion){.start = address + matrix->_offset + offset_at(sequence, step),
                              .rows = matrix->_rows,
@@ -47,27 +54,28 @@ static PMPMemoryRegion region_at(const PMPSequence *sequence, NSUInteger step) {
 }
 
 static void check_offset(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding) {
-    MPSMatrix *matrix = matrix_at(sequence, step);
+    MPSMatrix *matrix = sequence->matrices[step];
     NSUInteger offset = offset_at(sequence, step);
     size_t element = element_bytes(matrix);
     size_t bytes = (matrix->_rows - 1) * matrix->_rowBytes + matrix->_columns * element;
     size_t most = buffer_of(matrix).length - matrix->_offset - bytes; // the matrix without the offset fits its buffer
     if (offset % element != 0 || offset > most) {
-        raise_at(sequence, step, encoding, @"byte offset %lu, a multiple of %zu up to %zu expected",
+        raise_at(sequence, step, encoding, @"byte offset %lu, expected a multiple of %zu up to %zu",
                  (unsigned long)offset, element, most);
     }
 }
 
-static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t columns, PMPEncoding encoding) {
-    MPSMatrix *matrix = matrix_at(sequence, step);
+static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t columns, id<MTLDevice> device,
+                         PMPEncoding encoding) {
+    MPSMatrix *matrix = sequence->matrices[step];
     if (matrix->_dataType != MPSDataTypeFloat32 && matrix->_dataType != MPSDataTypeFloat16) {
-        raise_at(sequence, step, encoding, @"data type 0x%x, Float32 or Float16 expected", (unsigned)matrix->_dataType);
+        raise_at(sequence, step, encoding, @"data type 0x%x, expected Float32 or Float16", (unsigned)matrix->_dataType);
     }
     if (matrix->_columns != columns) {
-        raise_at(sequence, step, encoding, @"%lu columns, %zu expected", (unsigned long)matrix->_columns, columns);
+        raise_at(sequence, step, encoding, @"%lu columns, expected %zu", (unsigned long)matrix->_columns, columns);
     }
-    if (matrix->_device != encoding.kernel.device) {
-        raise_at(sequence, step, encoding, @"device %@, the kernel's expected", matrix->_device.name);
+    if (matrix->_device != device) {
+        raise_at(sequence, step, encoding, @"device %@, expected the kernel's", matrix->_device.name);
     }
     if (matrix->_isTemporary &&
         !PMPTemporaryIsUsable(&((MPSTemporaryMatrix *)matrix)->_temporary, encoding.commandBuffer)) {
@@ -78,26 +86,26 @@ static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t co
     }
 }
 
-void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, PMPEncoding encoding) {
-    NSUInteger steps = sequence->matrices.count, rows = NSUIntegerMax;
-    if (steps == 0) {
-        PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@: no matrix, at least one expected",
+void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice> device, PMPEncoding encoding) {
+    NSUInteger rows = NSUIntegerMax;
+    if (sequence->steps == 0) {
+        PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@: no matrix, expected at least one",
                                 sequence->name);
     }
-    for (NSUInteger step = 0; step < steps; step++) {
-        check_matrix(sequence, step, columns, encoding);
-        if (matrix_at(sequence, step)->_rows > rows) {
-            raise_at(sequence, step, encoding, @"%lu rows, at most the %lu of the step before expected",
-                     (unsigned long)matrix_at(sequence, step)->_rows, (unsigned long)rows);
+    for (NSUInteger step = 0; step < sequence->steps; step++) {
+        check_matrix(sequence, step, columns, device, encoding);
+        if (sequence->matrices[step]->_rows > rows) {
+            raise_at(sequence, step, encoding, @"%lu rows, expected at most the %lu of the step before",
+                     (unsigned long)sequence->matrices[step]->_rows, (unsigned long)rows);
         }
-        rows = matrix_at(sequence, step)->_rows;
+        rows = sequence->matrices[step]->_rows;
     }
 }
 
 /// From the first byte of a sequence to the last, as one row.
-static PMPMemoryRegion hull_of(const PMPSequence *sequence, NSUInteger steps) {
+static PMPMemoryRegion hull_of(const PMPSequence *sequence) {
     uintptr_t start = UINTPTR_MAX, end = 0;
-    for (NSUInteger step = 0; step < steps; step++) {
+    for (NSUInteger step = 0; step < sequence->steps; step++) {
         PMPMemoryRegion region = region_at(sequence, step);
         start = MIN(start, region.start);
         end = MAX(end, PMPMemoryRegionEnd(region));
@@ -106,21 +114,20 @@ static PMPMemoryRegion hull_of(const PMPSequence *sequence, NSUInteger steps) {
 }
 
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
-    NSUInteger steps = sources->matrices.count;
-    if (destinations->matrices.count != steps) {
+    NSUInteger steps = sources->steps;
+    if (destinations->steps != steps) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
-                                @"%@: %lu matrices, one for each of %lu %@ expected", destinations->name,
-                                (unsigned long)destinations->matrices.count, (unsigned long)steps, sources->name);
+                                @"%@: %lu matrices, expected one for each of %lu %@", destinations->name,
+                                (unsigned long)destinations->steps, (unsigned long)steps, sources->name);
     }
     for (NSUInteger step = 0; step < steps; step++) {
-        if (matrix_at(destinations, step)->_rows != matrix_at(sources, step)->_rows) {
-            raise_at(destinations, step, encoding, @"%lu rows, the source's %lu expected",
-                     (unsigned long)matrix_at(destinations, step)->_rows,
-                     (unsigned long)matrix_at(sources, step)->_rows);
+        if (destinations->matrices[step]->_rows != sources->matrices[step]->_rows) {
+            raise_at(destinations, step, encoding, @"%lu rows, expected the source's %lu",
+                     (unsigned long)destinations->matrices[step]->_rows, (unsigned long)sources->matrices[step]->_rows);
         }
     }
     // Each pair is looked at only where the two sequences lie in the same stretch of memory.
-    if (!PMPMemoryRegionsShare(hull_of(sources, steps), hull_of(destinations, steps))) {
+    if (!PMPMemoryRegionsShare(hull_of(sources), hull_of(destinations))) {
         return;
     }
     for (NSUInteger i = 0; i < steps; i++) {
@@ -135,7 +142,7 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
 
 void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding) {
     const struct PMPRecurrentStateStorage *storage = state->_storage;
-    for (NSUInteger step = 0; step < destinations->matrices.count; step++) {
+    for (NSUInteger step = 0; step < destinations->steps; step++) {
         PMPMemoryRegion destination = region_at(destinations, step);
         for (size_t i = 0; i < storage->stack->_count; i++) {
             const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
@@ -156,10 +163,9 @@ void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatri
 }
 
 void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrices, PMPCommandBuffer *commandBuffer) {
-    NSUInteger steps = sequence->matrices.count;
     id<MTLBuffer> held = nil;
-    for (NSUInteger step = 0; step < steps; step++) {
-        MPSMatrix *matrix = matrix_at(sequence, step);
+    for (NSUInteger step = 0; step < sequence->steps; step++) {
+        MPSMatrix *matrix = sequence->matrices[step];
         id<MTLBuffer> buffer = buffer_of(matrix);
         matrices[step] = (pymps_engine_matrix){.data = (void *)region_at(sequence, step).start,
                                                .rows = matrix->_rows,
@@ -176,8 +182,8 @@ void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrice
 }
 
 static bool has_temporary(const PMPSequence *sequence) {
-    for (NSUInteger step = 0; step < sequence->matrices.count; step++) {
-        if (matrix_at(sequence, step)->_isTemporary) {
+    for (NSUInteger step = 0; step < sequence->steps; step++) {
+        if (sequence->matrices[step]->_isTemporary) {
             return true;
         }
     }
@@ -188,7 +194,7 @@ void PMPSequenceDidRead(const PMPSequence *sequence) {
     if (!has_temporary(sequence)) {
         return;
     }
-    for (MPSMatrix *matrix in [NSSet setWithArray:sequence->matrices]) {
+    for (MPSMatrix *matrix in [NSSet setWithObjects:sequence->matrices count:sequence->steps]) {
         if (matrix->_isTemporary) {
             ((MPSTemporaryMatrix *)matrix).readCount -= 1;
         }

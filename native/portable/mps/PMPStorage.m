@@ -41,20 +41,20 @@ void PMPSynchronizeBuffer(id<MTLBuffer> buffer, id<MTLCommandBuffer> commandBuff
 
 void PMPCheckDevice(id<MTLDevice> device, id object, SEL selector) {
     if (!MPSSupportsMTLDevice(device)) {
-        PMPRaiseInvalidArgument(object, selector, @"device: %@, a portable device expected", device);
+        PMPRaiseInvalidArgument(object, selector, @"device: %@, expected a portable device", device);
     }
 }
 
 void PMPCheckBuffer(id<MTLBuffer> buffer, size_t offset, size_t bytes, size_t elementBytes, id object, SEL selector) {
     if (![buffer isKindOfClass:[PMPBuffer class]]) {
-        PMPRaiseInvalidArgument(object, selector, @"buffer: %@, a buffer of a portable device expected", buffer);
+        PMPRaiseInvalidArgument(object, selector, @"buffer: %@, expected a buffer of a portable device", buffer);
     }
     if (offset % elementBytes != 0) {
-        PMPRaiseInvalidArgument(object, selector, @"offset: %zu, a multiple of the element's %zu bytes expected",
+        PMPRaiseInvalidArgument(object, selector, @"offset: %zu, expected a multiple of the element's %zu bytes",
                                 offset, elementBytes);
     }
     if (offset > buffer.length || bytes > buffer.length - offset) {
-        PMPRaiseInvalidArgument(object, selector, @"buffer: %lu bytes, %zu from offset %zu on expected",
+        PMPRaiseInvalidArgument(object, selector, @"buffer: %lu bytes, expected %zu from offset %zu on",
                                 (unsigned long)buffer.length, bytes, offset);
     }
 }

@@ -72,7 +72,7 @@ NSData *PMPReadWeights(id<MPSCNNConvolutionDataSource> source, size_t count, siz
     }
     if ([source respondsToSelector:@selector(weightsLayout)] &&
         [source weightsLayout] != MPSCNNConvolutionWeightsLayoutOHWI) {
-        PMPRaiseInvalid(argument, @"weights layout %u, OHWI expected", (unsigned)[source weightsLayout]);
+        PMPRaiseInvalid(argument, @"weights layout %u, expected OHWI", (unsigned)[source weightsLayout]);
     }
     if (__builtin_mul_overflow(count, sizeof(float), &bytes)) {
         PMPRaiseInvalid(argument, @"more weights than memory can hold");
@@ -90,7 +90,7 @@ NSData *PMPReadWeights(id<MPSCNNConvolutionDataSource> source, size_t count, siz
         read_uint8(source, from, to, count, inputChannels, argument);
         break;
     default:
-        PMPRaiseInvalid(argument, @"weights of data type 0x%x, Float32, Float16 or UInt8 expected", (unsigned)type);
+        PMPRaiseInvalid(argument, @"weights of data type 0x%x, expected Float32, Float16 or UInt8", (unsigned)type);
     }
     return weights;
 }

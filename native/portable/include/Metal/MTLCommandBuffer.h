@@ -75,7 +75,8 @@ PMP_CLASS(MTLCommandBuffer)
 - (void)enqueue;
 - (void)commit;
 
-/// Handlers are called in the order they were added, on the thread that runs the queue.
+/// Handlers are called in the order they were added, on the thread that runs the queue. Only Apple's blocks retain the
+/// objects that they use: elsewhere the caller keeps those until the handler has been called.
 - (void)addScheduledHandler:(MTLCommandBufferHandler)block;
 - (void)addCompletedHandler:(MTLCommandBufferHandler)block;
 

@@ -16,7 +16,7 @@ PMP_CLASS(MTLEvent)
 PMP_CLASS(MTLSharedEvent)
 @protocol MTLSharedEvent <MTLEvent>
 
-/// Setting it lets go on whatever waits for this value or a smaller one.
+/// Setting it lets go on whatever waits for this value or a smaller one: on this thread, unless queues have their own.
 @property (readwrite) uint64_t signaledValue;
 
 @end

@@ -7,7 +7,6 @@
 NS_ASSUME_NONNULL_BEGIN
 
 @class PMPRecurrentStack;
-@class PMPRecurrentStatePool;
 
 typedef NS_ENUM(NSUInteger, MPSRNNBidirectionalCombineMode) {
     MPSRNNBidirectionalCombineModeNone = 0,
@@ -32,7 +31,7 @@ PMP_CLASS(MPSRNNRecurrentMatrixState)
 PMP_CLASS(MPSRNNMatrixInferenceLayer)
 @interface MPSRNNMatrixInferenceLayer : MPSKernel {
     PMPRecurrentStack *_stack;
-    PMPRecurrentStatePool *_statePool;
+    struct PMPRecurrentStatePool *_statePool;
     BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
     MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
 }
@@ -71,6 +70,16 @@ PMP_CLASS(MPSRNNMatrixInferenceLayer)
                   destinationMatrices:(NSArray<MPSMatrix *> *)destinationMatrices
                   recurrentInputState:(nullable MPSRNNRecurrentMatrixState *)recurrentInputState
                 recurrentOutputStates:(nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates;
+
+/// Runs the layers whose direction is forward, and apart from them those whose direction is backward, from the last
+/// step to the first; both read the sources, and start from zeros. Element t of a destination belongs to element t of
+/// the sources. The forward destinations receive y of the forward layers, and the backward ones y of the backward
+/// layers; or, by bidirectionalCombineMode, the forward destinations receive the sum, or the columns of the former
+/// followed by those of the latter, and the backward ones are ignored.
+- (void)encodeBidirectionalSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
+                                    sourceSequence:(NSArray<MPSMatrix *> *)sourceSequence
+                        destinationForwardMatrices:(NSArray<MPSMatrix *> *)destinationForwardMatrices
+                       destinationBackwardMatrices:(nullable NSArray<MPSMatrix *> *)destinationBackwardMatrices;
 
 @end
 

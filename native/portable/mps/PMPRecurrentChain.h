@@ -1,0 +1,26 @@
+// Recurrent cells of which each reads what the one before writes.
+#import "engine/engine.h"
+#import <MetalPerformanceShaders/MPSRNNDescriptor.h>
+
+typedef struct PMPRecurrentCell {
+    pymps_engine_layer *layer;
+    size_t inputs, outputs;
+    BOOL hasMemoryCell;
+    MPSRNNSequenceDirection direction;
+} PMPRecurrentCell;
+
+/// A part of a stack, which owns the cells.
+typedef struct PMPRecurrentChain {
+    const PMPRecurrentCell *cells;
+    size_t count;
+} PMPRecurrentChain;
+
+// Of a chain that is not empty.
+size_t PMPRecurrentChainInputs(PMPRecurrentChain chain);
+size_t PMPRecurrentChainOutputs(PMPRecurrentChain chain);
+
+/// For sequences of at most this many steps and rows; SIZE_MAX where no size_t is large enough.
+size_t PMPRecurrentChainWorkspaceBytes(PMPRecurrentChain chain, size_t steps, size_t rows);
+
+/// Runs all cells over the sequence. Cell i has the states `initial` + i and `states` + i * state_count.
+void PMPRecurrentChainRun(PMPRecurrentChain chain, const pymps_engine_sequence *sequence, void *workspace);
