@@ -3,17 +3,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void set_buffer(pymps_buffer *handle, id<MTLBuffer> buffer, size_t length_bytes) {
-    handle->buffer = [buffer retain];
-    handle->storage_mode = (pymps_storage_mode)buffer.storageMode;
-    handle->contents = handle->storage_mode == PYMPS_STORAGE_PRIVATE ? NULL : buffer.contents;
-    handle->length_bytes = length_bytes;
+pymps_buffer pmp_buffer_view(id<MTLBuffer> buffer) {
+    bool is_private = buffer.storageMode == MTLStorageModePrivate;
+    return (pymps_buffer){
+        .buffer = buffer,
+        .contents = is_private ? NULL : buffer.contents,
+        .length_bytes = buffer.length,
+        .storage_mode = (pymps_storage_mode)buffer.storageMode,
+    };
 }
 
 pymps_buffer *pmp_buffer_handle(id<MTLBuffer> buffer) {
-    pymps_buffer *handle = calloc(1, sizeof *handle);
-    if (handle != NULL)
-        set_buffer(handle, buffer, buffer.length);
+    pymps_buffer *handle = malloc(sizeof *handle);
+    if (handle == NULL)
+        return NULL;
+    *handle = pmp_buffer_view([buffer retain]);
     return handle;
 }
 
@@ -28,15 +32,16 @@ static pymps_status check_length(const pmp_call *call, id<MTLDevice> device, siz
 // nothing can fail any more, so that no deallocator runs in vain.
 static pymps_status hand_out(const pmp_call *call, size_t length_bytes, pymps_buffer **buffer,
                              id<MTLBuffer> (^make)(void)) {
-    pymps_buffer *handle = calloc(1, sizeof *handle);
+    pymps_buffer *handle = malloc(sizeof *handle);
     if (handle == NULL)
         return pmp_out_of_memory(call);
-    id<MTLBuffer> made = [make() autorelease];
+    id<MTLBuffer> made = make();
     if (made == nil) {
         free(handle);
         return pmp_fail(call, PYMPS_ERROR_MEMORY, 0, "length_bytes: %zu, more than the device has left", length_bytes);
     }
-    set_buffer(handle, made, length_bytes);
+    *handle = pmp_buffer_view(made);
+    handle->length_bytes = length_bytes;
     *buffer = handle;
     return PYMPS_OK;
 }

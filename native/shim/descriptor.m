@@ -16,7 +16,7 @@ struct pymps_descriptor { // owned by its creator
 typedef enum weights_kind { KIND_NONE, KIND_INPUT, KIND_RECURRENT, KIND_MEMORY } weights_kind;
 
 static weights_kind kind_of(pymps_matrix_id matrix_id) {
-    switch (matrix_id) {
+    switch ((int)matrix_id) {
     case PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS:
     case PYMPS_LSTM_FORGET_GATE_INPUT_WEIGHTS:
     case PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS:
@@ -37,7 +37,7 @@ static weights_kind kind_of(pymps_matrix_id matrix_id) {
 }
 
 static void set_property(MPSLSTMDescriptor *descriptor, pymps_matrix_id matrix_id, PMPWeightsDataSource *weights) {
-    switch (matrix_id) {
+    switch ((int)matrix_id) {
     case PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS:
         descriptor.inputGateInputWeights = weights;
         break;

@@ -87,6 +87,7 @@ static void with_lock(pymps_layer *layer, void (^body)(void)) {
 void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence) {
     with_lock(layer, ^{
         layer->layer.storeAllIntermediateStates = sequence->store_all_intermediate_states;
+        layer->layer.recurrentOutputIsTemporary = sequence->output_is_temporary;
         [layer->layer encodeSequenceToCommandBuffer:command_buffer
                                      sourceMatrices:sequence->sources
                                       sourceOffsets:sequence->source_offsets
@@ -181,7 +182,10 @@ static pymps_status check_sequence(const pmp_call *call, const pymps_layer *laye
         PMP_TRY(check_step(call, layer, step, sources, destinations));
     pmp_call at_source = pmp_at(call, "sources", 0);
     PMP_TRY(pmp_rows_check(&at_source, layer, sources[0].rows));
-    return pmp_matrix_check_overlap(call, steps, sources, destinations);
+    size_t source, destination;
+    PMP_CHECK(!pmp_matrices_overlap(steps, sources, steps, destinations, &source, &destination), call,
+              "destinations[%zu]: shares memory with sources[%zu], expected memory of its own", destination, source);
+    return PYMPS_OK;
 }
 
 static bool differ_by_offset(const pymps_matrix *a, const pymps_matrix *b) {
@@ -227,15 +231,18 @@ static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSAr
 
 pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
                                    const pymps_matrix *sources, const pymps_matrix *destinations, pymps_state *state,
-                                   size_t state_count, pymps_state **states, pymps_error *error) {
+                                   size_t state_count, bool states_are_temporary, pymps_state **states,
+                                   pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK_NOT_NULL(command_buffer, call);
         PMP_CHECK_NOT_NULL(sources, call);
         PMP_CHECK_NOT_NULL(destinations, call);
         PMP_TRY(check_sequence(call, layer, command_buffer, steps, sources, destinations));
-        if (state != NULL)
+        if (state != NULL) {
             PMP_TRY(pmp_state_check(call, state, layer->stack, sources[0].rows));
+            PMP_TRY(pmp_state_check_overlap(call, state, steps, destinations));
+        }
         PMP_CHECK(state_count <= 1 || state_count == steps, call, "state_count: %zu, expected 0, 1 or %zu, the steps",
                   state_count, steps);
         PMP_CHECK(state_count == 0 || states != NULL, call, "states: NULL, expected a place for %zu states",
@@ -244,6 +251,7 @@ pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *com
             .state = state == NULL ? nil : state->state,
             .states = state_count == 0 ? nil : [NSMutableArray arrayWithCapacity:state_count],
             .store_all_intermediate_states = state_count > 1,
+            .output_is_temporary = states_are_temporary,
         };
         sequence.sources = make_matrices(sources, steps, &sequence.source_offsets);
         sequence.destinations = make_matrices(destinations, steps, &sequence.destination_offsets);

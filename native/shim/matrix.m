@@ -86,20 +86,20 @@ static bool matrices_overlap(const pymps_matrix *a, const pymps_matrix *b) {
     return false;
 }
 
-pymps_status pmp_matrix_check_overlap(const pmp_call *call, size_t count, const pymps_matrix *sources,
-                                      const pymps_matrix *destinations) {
-    for (size_t source = 0, source_end = 0; source < count; source = source_end) {
-        span source_run = next_run(sources, count, &source_end);
-        for (size_t destination = 0, destination_end = 0; destination < count; destination = destination_end) {
-            if (!spans_meet(source_run, next_run(destinations, count, &destination_end)))
+bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b, const pymps_matrix *b, size_t *index_a,
+                          size_t *index_b) {
+    for (size_t begin_a = 0, end_a = 0; begin_a < count_a; begin_a = end_a) {
+        span run_a = next_run(a, count_a, &end_a);
+        for (size_t begin_b = 0, end_b = 0; begin_b < count_b; begin_b = end_b) {
+            if (!spans_meet(run_a, next_run(b, count_b, &end_b)))
                 continue;
-            for (size_t i = source; i < source_end; i++)
-                for (size_t j = destination; j < destination_end; j++)
-                    PMP_CHECK(!matrices_overlap(&sources[i], &destinations[j]), call,
-                              "destinations[%zu]: shares memory with sources[%zu], expected memory of its own", j, i);
+            for (*index_a = begin_a; *index_a < end_a; ++*index_a)
+                for (*index_b = begin_b; *index_b < end_b; ++*index_b)
+                    if (matrices_overlap(&a[*index_a], &b[*index_b]))
+                        return true;
         }
     }
-    return PYMPS_OK;
+    return false;
 }
 
 // ---- Contents ----
@@ -114,7 +114,8 @@ MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, si
 }
 
 static pymps_status blit(const pmp_call *call, id<MTLCommandQueue> queue, void (^encode)(id<MTLBlitCommandEncoder>)) {
-    id<MTLCommandBuffer> command_buffer = [queue commandBuffer];
+    id<MTLCommandBuffer> command_buffer;
+    PMP_TRY(pmp_command_buffer_make(call, queue, &command_buffer));
     id<MTLBlitCommandEncoder> encoder = [command_buffer blitCommandEncoder];
     if (encoder == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command encoder left");

@@ -36,9 +36,8 @@ void queue_release(pymps_queue *queue) {
 
 static pymps_status make_command_buffer(const pmp_call *call, pymps_queue *queue,
                                         pymps_command_buffer **command_buffer) {
-    id<MTLCommandBuffer> made = [queue->queue commandBuffer];
-    if (made == nil)
-        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
+    id<MTLCommandBuffer> made;
+    PMP_TRY(pmp_command_buffer_make(call, queue->queue, &made));
     pymps_command_buffer *handle = calloc(1, sizeof *handle);
     if (handle == NULL)
         return pmp_out_of_memory(call);
@@ -97,12 +96,17 @@ pymps_status command_buffer_wait(pymps_command_buffer *command_buffer, pymps_err
     });
 }
 
+pymps_status pmp_command_buffer_make(const pmp_call *call, id<MTLCommandQueue> queue, id<MTLCommandBuffer> *made) {
+    *made = [queue commandBuffer];
+    return *made != nil ? PYMPS_OK : pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
+}
+
 pymps_status pmp_wait(const pmp_call *call, id<MTLCommandBuffer> command_buffer) {
     [command_buffer waitUntilCompleted];
     if (command_buffer.status != MTLCommandBufferStatusError)
         return PYMPS_OK;
     NSError *error = command_buffer.error;
-    return pmp_fail(call, PYMPS_ERROR_COMMAND_BUFFER, error.code, "%s", error.localizedDescription.UTF8String);
+    return pmp_fail(call, PYMPS_ERROR_COMMAND_BUFFER, error.code, "%s", pmp_utf8(error.localizedDescription));
 }
 
 pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffer) {

@@ -118,6 +118,9 @@ void pmp_perform(void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_perform);
 pymps_status pmp_fail(const pmp_call *call, pymps_status status, int64_t code, const char *format, ...)
     PMP_BACKEND_SYMBOL(pmp_fail) __attribute__((format(printf, 4, 5)));
 pymps_status pmp_out_of_memory(const pmp_call *call) PMP_BACKEND_SYMBOL(pmp_out_of_memory);
+static inline const char *pmp_utf8(NSString *text) {
+    return text == nil ? "no reason given" : text.UTF8String;
+}
 /// Copies as much UTF-8 as fits, never half a character.
 void pmp_copy_utf8(char *destination, size_t size_bytes, const char *source) PMP_BACKEND_SYMBOL(pmp_copy_utf8);
 
@@ -152,12 +155,16 @@ static inline size_t pmp_element_bytes(pymps_data_type data_type) {
 pymps_status pmp_check_data_type(const pmp_call *call, pymps_data_type data_type)
     PMP_BACKEND_SYMBOL(pmp_check_data_type);
 
+/// What a handle to a buffer says of it. Retains nothing.
+pymps_buffer pmp_buffer_view(id<MTLBuffer> buffer) PMP_BACKEND_SYMBOL(pmp_buffer_view);
 /// A handle to a buffer, which it retains; NULL when memory runs out.
 pymps_buffer *pmp_buffer_handle(id<MTLBuffer> buffer) PMP_BACKEND_SYMBOL(pmp_buffer_handle);
 /// A zero-filled shared buffer (autoreleased) for rows x columns float32; pmp_rows_check has passed.
 pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size_t rows, size_t columns,
                                 id<MTLBuffer> *buffer) PMP_BACKEND_SYMBOL(pmp_float32_buffer);
 
+pymps_status pmp_command_buffer_make(const pmp_call *call, id<MTLCommandQueue> queue, id<MTLCommandBuffer> *made)
+    PMP_BACKEND_SYMBOL(pmp_command_buffer_make);
 /// Waits for a committed command buffer; commits it first in pmp_finish.
 pymps_status pmp_wait(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_wait);
 pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_finish);
@@ -165,8 +172,9 @@ pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffe
 /// Checks a matrix by itself: its fields, and that it lies within a buffer of `device`.
 pymps_status pmp_matrix_check(const pmp_call *call, const pymps_matrix *matrix, id<MTLDevice> device)
     PMP_BACKEND_SYMBOL(pmp_matrix_check);
-pymps_status pmp_matrix_check_overlap(const pmp_call *call, size_t count, const pymps_matrix *sources,
-                                      const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_matrix_check_overlap);
+/// Whether a matrix of `a` shares a byte with one of `b`, and which.
+bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b, const pymps_matrix *b, size_t *index_a,
+                          size_t *index_b) PMP_BACKEND_SYMBOL(pmp_matrices_overlap);
 /// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
 MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
                            pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);
@@ -191,7 +199,7 @@ typedef struct pmp_sequence {
     NSUInteger *source_offsets, *destination_offsets;
     MPSRNNRecurrentMatrixState *state;
     NSMutableArray *states;
-    bool store_all_intermediate_states;
+    bool store_all_intermediate_states, output_is_temporary;
 } pmp_sequence;
 
 void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence)
@@ -207,6 +215,8 @@ pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *stat
     PMP_BACKEND_SYMBOL(pmp_state_handle);
 pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows)
     PMP_BACKEND_SYMBOL(pmp_state_check);
+pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
+                                     const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_state_check_overlap);
 
 /// An MPSCNNConvolutionDataSource over its own copy of the weights, for a 1 x 1 convolution. Immutable.
 PMP_BACKEND_CLASS(PMPWeightsDataSource)

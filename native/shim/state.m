@@ -29,6 +29,36 @@ pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, con
     return PYMPS_OK;
 }
 
+static MPSMatrix *find_matrix(const pymps_state *state, size_t layer_index, pymps_state_matrix which) {
+    return which == PYMPS_MEMORY_CELL ? [state->state getMemoryCellMatrixForLayerIndex:layer_index]
+                                      : [state->state getRecurrentOutputMatrixForLayerIndex:layer_index];
+}
+
+static pymps_matrix matrix_in(pymps_buffer *buffer, MPSMatrix *matrix) {
+    return (pymps_matrix){
+        .buffer = buffer,
+        .offset_bytes = matrix.offset,
+        .rows = matrix.rows,
+        .columns = matrix.columns,
+        .row_bytes = matrix.rowBytes,
+        .data_type = (pymps_data_type)matrix.dataType,
+    };
+}
+
+pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
+                                     const pymps_matrix *destinations) {
+    for (size_t index = 0; index < state->stack->layer_count; index++)
+        for (int which = PYMPS_RECURRENT_OUTPUT; which <= PYMPS_MEMORY_CELL; which++) {
+            MPSMatrix *found = find_matrix(state, index, (pymps_state_matrix)which);
+            pymps_buffer buffer = pmp_buffer_view(found.data);
+            pymps_matrix matrix = matrix_in(&buffer, found);
+            size_t unused, destination;
+            PMP_CHECK(!pmp_matrices_overlap(1, &matrix, count, destinations, &unused, &destination), call,
+                      "destinations[%zu]: shares memory with state, expected memory of its own", destination);
+        }
+    return PYMPS_OK;
+}
+
 // MPS hands out a state only as the result of a step. This one runs on zeros; its values are overwritten.
 static pymps_status make_state(const pmp_call *call, pymps_layer *layer, size_t rows,
                                MPSRNNRecurrentMatrixState **state) {
@@ -40,7 +70,8 @@ static pymps_status make_state(const pmp_call *call, pymps_layer *layer, size_t 
     NSArray *sources = @[ pmp_matrix_make(source, rows, inputs, inputs * sizeof(float), PYMPS_FLOAT32) ];
     NSArray *destinations = @[ pmp_matrix_make(destination, rows, outputs, outputs * sizeof(float), PYMPS_FLOAT32) ];
     NSMutableArray *states = [NSMutableArray arrayWithCapacity:1];
-    id<MTLCommandBuffer> command_buffer = [layer->device->queue commandBuffer];
+    id<MTLCommandBuffer> command_buffer;
+    PMP_TRY(pmp_command_buffer_make(call, layer->device->queue, &command_buffer));
     pmp_sequence sequence = {.sources = sources, .destinations = destinations, .states = states};
     pmp_layer_encode(layer, command_buffer, &sequence);
     PMP_TRY(pmp_finish(call, command_buffer));
@@ -80,22 +111,11 @@ pymps_status state_matrix(pymps_state *state, size_t layer_index, pymps_state_ma
         PMP_CHECK(which == PYMPS_RECURRENT_OUTPUT || which == PYMPS_MEMORY_CELL, call,
                   "which: %d, expected 0 (recurrent output) or 1 (memory cell)", (int)which);
         PMP_CHECK_NOT_NULL(matrix, call);
-        MPSMatrix *found = which == PYMPS_MEMORY_CELL
-                               ? [state->state getMemoryCellMatrixForLayerIndex:layer_index]
-                               : [state->state getRecurrentOutputMatrixForLayerIndex:layer_index];
-        if (found == nil)
-            return pmp_fail(call, PYMPS_ERROR_ARGUMENT, 0, "which: %d, which the layer does not have", (int)which);
+        MPSMatrix *found = find_matrix(state, layer_index, which);
         pymps_buffer *buffer = pmp_buffer_handle(found.data);
         if (buffer == NULL)
             return pmp_out_of_memory(call);
-        *matrix = (pymps_matrix){
-            .buffer = buffer,
-            .offset_bytes = found.offset,
-            .rows = found.rows,
-            .columns = found.columns,
-            .row_bytes = found.rowBytes,
-            .data_type = (pymps_data_type)found.dataType,
-        };
+        *matrix = matrix_in(buffer, found);
         return PYMPS_OK;
     });
 }

@@ -45,6 +45,7 @@ static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t
     if (stream->queue == nil || stream->layer == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue or no such layer left");
     stream->layer.storeAllIntermediateStates = NO;
+    stream->layer.recurrentOutputIsTemporary = NO;
     return PYMPS_OK;
 }
 
@@ -99,7 +100,8 @@ void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(stream, call);
-        id<MTLCommandBuffer> command_buffer = [stream->queue commandBuffer];
+        id<MTLCommandBuffer> command_buffer;
+        PMP_TRY(pmp_command_buffer_make(call, stream->queue, &command_buffer));
         [stream->states removeAllObjects];
         [stream->layer encodeSequenceToCommandBuffer:command_buffer
                                       sourceMatrices:stream->sources
@@ -109,8 +111,7 @@ pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
                                  recurrentInputState:stream->state
                                recurrentOutputStates:stream->states];
         PMP_TRY(pmp_finish(call, command_buffer));
-        MPSRNNRecurrentMatrixState *next = [stream->states lastObject];
-        [next retain];
+        MPSRNNRecurrentMatrixState *next = [[stream->states objectAtIndex:0] retain];
         [stream->state release];
         stream->state = next;
         return PYMPS_OK;

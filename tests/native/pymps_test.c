@@ -81,7 +81,7 @@ static void test_wrap(void) {
     REQUIRE(api->queue_create(device, &queue, error));
     REQUIRE(api->command_buffer_create(queue, &command_buffer, error));
     pymps_matrix source = float_matrix(buffer, 0, 1, 4, 16), destination = float_matrix(buffer, 16, 1, 4, 16);
-    REQUIRE(api->layer_encode_sequence(layer, command_buffer, 1, &source, &destination, NULL, 0, NULL, error));
+    REQUIRE(api->layer_encode_sequence(layer, command_buffer, 1, &source, &destination, NULL, 0, false, NULL, error));
     api->buffer_release(buffer);
     CHECK(calls == 0, "%d calls", calls);
     REQUIRE(api->command_buffer_commit(command_buffer, error));
@@ -158,8 +158,8 @@ static void check_stack(const lstm *lstms, size_t count, bool half, bool from_st
     pymps_command_buffer *command_buffer;
     REQUIRE(api->queue_create(device, &queue, error));
     REQUIRE(api->command_buffer_create(queue, &command_buffer, error));
-    REQUIRE(
-        api->layer_encode_sequence(layer, command_buffer, STEPS, sources, destinations, start, STEPS, states, error));
+    REQUIRE(api->layer_encode_sequence(layer, command_buffer, STEPS, sources, destinations, start, STEPS, false, states,
+                                       error));
     REQUIRE(api->command_buffer_commit(command_buffer, error));
     REQUIRE(api->command_buffer_wait(command_buffer, error));
 
@@ -242,9 +242,9 @@ static void test_states(void) {
     REQUIRE(api->queue_create(device, &queue, error));
     REQUIRE(api->command_buffer_create(queue, &first, error));
     REQUIRE(api->command_buffer_create(queue, &second, error));
-    REQUIRE(api->layer_encode_sequence(layer, first, 4, sources, whole, NULL, 4, states, error));
-    REQUIRE(api->layer_encode_sequence(layer, first, 2, sources, halves, NULL, 1, &middle, error));
-    REQUIRE(api->layer_encode_sequence(copy, second, 2, sources + 2, halves + 2, middle, 0, NULL, error));
+    REQUIRE(api->layer_encode_sequence(layer, first, 4, sources, whole, NULL, 4, false, states, error));
+    REQUIRE(api->layer_encode_sequence(layer, first, 2, sources, halves, NULL, 1, false, &middle, error));
+    REQUIRE(api->layer_encode_sequence(copy, second, 2, sources + 2, halves + 2, middle, 0, false, NULL, error));
     REQUIRE(api->command_buffer_commit(first, error));
     REQUIRE(api->command_buffer_commit(second, error));
     REQUIRE(api->command_buffer_wait(second, error));
@@ -306,9 +306,9 @@ static void test_streams(void) {
     pymps_stream *stream;
     REQUIRE(api->stream_create(layer, ROWS, &stream, error));
     api->layer_release(layer);
-    api->device_release(device);
 
     double h[ROWS * OUTPUTS] = {0}, c[ROWS * OUTPUTS] = {0}, kept_h[ROWS * OUTPUTS], kept_c[ROWS * OUTPUTS];
+    double at_keeping[ROWS * OUTPUTS];
     CHECK(api->stream_state(stream) == NULL, "a state before the first step");
     double worst = step_stream(stream, &lstm, ROWS, 20, h, c);
     CHECK(worst <= tolerance, "differs by %g", worst);
@@ -316,12 +316,21 @@ static void test_streams(void) {
     CHECK(kept != NULL, "no state after a step");
     memcpy(kept_h, h, sizeof h);
     memcpy(kept_c, c, sizeof c);
+    memcpy(at_keeping, c, sizeof c);
+    pymps_matrix cell; /* outlives its state */
+    float cells[ROWS * OUTPUTS];
+    REQUIRE(api->state_matrix(kept, 0, PYMPS_MEMORY_CELL, &cell, error));
+    api->state_release(kept);
+    kept = api->stream_state(stream);
     worst = step_stream(stream, &lstm, ROWS, 5, h, c);
     CHECK(worst <= tolerance, "differs by %g", worst);
 
     REQUIRE(api->stream_set_state(stream, kept, error));
     worst = step_stream(stream, &lstm, ROWS, 5, kept_h, kept_c);
     CHECK(worst <= tolerance, "after stream_set_state: differs by %g", worst);
+    REQUIRE(api->matrix_read(device, &cell, cells, error));
+    CHECK(difference(cells, at_keeping, ROWS * OUTPUTS) <= tolerance, "the kept memory cell has changed");
+    api->buffer_release(cell.buffer);
     REQUIRE(api->stream_set_state(stream, NULL, error));
     CHECK(api->stream_state(stream) == NULL, "a state after a reset");
     memset(h, 0, sizeof h);
@@ -331,6 +340,7 @@ static void test_streams(void) {
     api->stream_release(stream);
     api->state_release(kept);
     lstm_destroy(&lstm);
+    api->device_release(device);
 }
 
 /* Handles keep alive what they need: whatever goes first, the stream works until it goes itself. */

@@ -124,9 +124,10 @@ static inline pymps_descriptor *lstm_describe(const lstm *lstm, bool half) {
     for (int gate = 0; gate < GATES; gate++) {
         int id = PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS + 4 * gate;
         pymps_neuron neuron = {.type = gate == 2 ? 5 : 3, .a = 1, .b = 1}; /* TanH for the cell gate, else Sigmoid */
-        pymps_weights weights = {lstm->w[gate], PYMPS_FLOAT32, outputs, lstm->inputs, lstm->b[gate], neuron, "W"};
+        pymps_weights weights = {lstm->w[gate], PYMPS_FLOAT32, outputs, lstm->inputs, lstm->b[gate],
+                                 neuron,        "W",           NULL,    NULL};
         set_weights(descriptor, id, weights, half);
-        weights = (pymps_weights){lstm->u[gate], PYMPS_FLOAT32, outputs, outputs, NULL, {0}, NULL};
+        weights = (pymps_weights){lstm->u[gate], PYMPS_FLOAT32, outputs, outputs, NULL, {0}, NULL, NULL, NULL};
         set_weights(descriptor, id + 1, weights, half);
         weights.data = lstm->v[gate];
         weights.input_feature_channels = lstm->memory == MEMORY_DIAGONAL ? 1 : outputs;
@@ -202,6 +203,21 @@ static inline pymps_matrix float_matrix(pymps_buffer *buffer, size_t offset_byte
                                         size_t row_bytes) {
     return (pymps_matrix){buffer, offset_bytes, rows, columns, row_bytes, PYMPS_FLOAT32};
 }
+
+static inline void check_failure(int line, pymps_status status, const pymps_error *error, const char *text) {
+    bool same = status == PYMPS_ERROR_ARGUMENT && error->status == status && strcmp(error->text, text) == 0;
+    CHECK(same, "line %d: status %d: '%s', expected '%s'", line, status, error->text, text);
+}
+
+/* An argument error with this text; `call` has an argument `error`. */
+#define FAILS(call, ...)                                                                                               \
+    do {                                                                                                               \
+        pymps_error error_ = {0}, *error = &error_;                                                                    \
+        char text_[sizeof error_.text];                                                                                \
+        snprintf(text_, sizeof text_, __VA_ARGS__);                                                                    \
+        pymps_status status_ = (call);                                                                                 \
+        check_failure(__LINE__, status_, error, text_);                                                                \
+    } while (0)
 
 /* Calls test() on every backend that has a device. */
 static inline void for_each_backend(void (*test)(void)) {

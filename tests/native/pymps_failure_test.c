@@ -1,0 +1,94 @@
+/* What fails for want of memory: an error as any other, after which the program goes on. */
+#include "pymps_test.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* A diagonal is handed to MPS within a full matrix: 2^24 x 2^24 numbers here, more than memory can hold. */
+static void test_weights(void) {
+    const size_t outputs = (size_t)1 << 24;
+    pymps_descriptor *descriptor;
+    REQUIRE(api->lstm_descriptor_create(1, outputs, &descriptor, error));
+    float *diagonal = calloc(outputs, sizeof *diagonal);
+    pymps_weights weights = {diagonal, PYMPS_FLOAT32, outputs, 1, NULL, {0}, NULL, NULL, NULL};
+    pymps_error error = {0};
+    pymps_status status =
+        api->descriptor_set_weights(descriptor, PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS, &weights, &error);
+    CHECK(status == PYMPS_ERROR_MEMORY && error.status == status, "status %d: '%s'", status, error.text);
+    CHECK(strncmp(error.text, "[descriptor_set_weights] ", 25) == 0, "'%s'", error.text);
+    free(diagonal);
+    api->descriptor_release(descriptor);
+}
+
+#if defined(__linux__) && !__has_feature(address_sanitizer)
+
+static size_t address_space_bytes(void) {
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%lu", &pages) != 1)
+        exit(1);
+    fclose(file);
+    return pages * (size_t)getpagesize();
+}
+
+/* No memory for what the device needs at run time: the command buffer fails, its queue goes on. */
+static void test_command_buffer(void) {
+    enum { ROWS = 1 << 12, CHANNELS = 1 << 10, MEMORY_EXHAUSTED = 8 /* MTLCommandBufferErrorOutOfMemory */ };
+    pymps_device *device = open_device();
+    lstm lstm = lstm_create(1, CHANNELS, MEMORY_NONE, 12);
+    pymps_layer *layer = lstm_layer(device, &lstm, 1, false);
+    pymps_buffer *x = make_buffer(device, ROWS * sizeof(float), PYMPS_STORAGE_SHARED);
+    pymps_buffer *y = make_buffer(device, ROWS * CHANNELS * sizeof(float), PYMPS_STORAGE_SHARED);
+    pymps_matrix source = float_matrix(x, 0, ROWS, 1, sizeof(float));
+    pymps_matrix destination = float_matrix(y, 0, ROWS, CHANNELS, CHANNELS * sizeof(float));
+    pymps_queue *queue;
+    pymps_command_buffer *commands[3];
+    REQUIRE(api->queue_create(device, &queue, error));
+    for (int i = 0; i < 3; i++)
+        REQUIRE(api->command_buffer_create(queue, &commands[i], error));
+    REQUIRE(api->command_buffer_commit(commands[0], error));
+    REQUIRE(api->command_buffer_wait(commands[0], error));
+    for (int i = 1; i < 3; i++)
+        REQUIRE(api->layer_encode_sequence(layer, commands[i], 1, &source, &destination, NULL, 0, false, NULL, error));
+
+    struct rlimit before, tight;
+    getrlimit(RLIMIT_AS, &before);
+    tight = before;
+    tight.rlim_cur = address_space_bytes() + (1 << 20);
+    setrlimit(RLIMIT_AS, &tight);
+    REQUIRE(api->command_buffer_commit(commands[1], error));
+    pymps_error error = {0};
+    pymps_status status = api->command_buffer_wait(commands[1], &error);
+    setrlimit(RLIMIT_AS, &before);
+    CHECK(status == PYMPS_ERROR_COMMAND_BUFFER && error.status == status, "status %d: '%s'", status, error.text);
+    CHECK(error.code == MEMORY_EXHAUSTED, "code %lld", (long long)error.code);
+    CHECK(strncmp(error.text, "[command_buffer_wait] ", 22) == 0 && error.text[22] != '\0', "'%s'", error.text);
+    REQUIRE(api->command_buffer_commit(commands[2], error));
+    REQUIRE(api->command_buffer_wait(commands[2], error));
+    CHECK(((float *)api->buffer_contents(y))[ROWS * CHANNELS - 1] != 0, "not computed");
+
+    for (int i = 0; i < 3; i++)
+        api->command_buffer_release(commands[i]);
+    api->queue_release(queue);
+    api->buffer_release(x);
+    api->buffer_release(y);
+    api->layer_release(layer);
+    lstm_destroy(&lstm);
+    api->device_release(device);
+}
+
+#else
+
+static void test_command_buffer(void) {} /* the limit is Linux's, and the sanitizer can't live with it */
+
+#endif
+
+static void test_all(void) {
+    test_weights();
+    test_command_buffer();
+}
+
+int main(void) {
+    for_each_backend(test_all);
+    return report();
+}
