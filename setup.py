@@ -1,7 +1,7 @@
 """Builds the native library and the Cython layer; pyproject.toml has everything else.
 
 PYMPS_DEBUG=1     unoptimised, with assertions, and with Cython's bounds checks
-PYMPS_SANITIZE=1  the native library with AddressSanitizer and UndefinedBehaviorSanitizer
+PYMPS_SANITIZE=1  the native library with sanitizers; Python must preload their runtime (LD_PRELOAD)
 PYMPS_WERROR=1    the native library's warnings are errors
 """
 
@@ -24,6 +24,7 @@ JOBS = os.cpu_count() or 1
 DEBUG = os.environ.get("PYMPS_DEBUG") == "1"
 SANITIZE = os.environ.get("PYMPS_SANITIZE", "0") not in ("", "0")
 CONFIG = "address" if SANITIZE else "debug" if DEBUG else "release"
+CONFIG_STAMP = ROOT / "build" / "config"  # what the extension modules were last built for
 
 
 def missing_prerequisites() -> list[str]:
@@ -35,7 +36,9 @@ def missing_prerequisites() -> list[str]:
     probe = subprocess.run(
         ["make", "--silent", "-C", NATIVE, "can-build"], capture_output=True, text=True, env=make_env()
     )
-    return re.findall(r"fatal error: '(.*)' file not found", probe.stderr) or [probe.stderr] * (probe.returncode != 0)
+    if probe.returncode == 0:
+        return []
+    return re.findall(r"fatal error: '(.*)' file not found", probe.stderr) or ["a working compiler"]
 
 
 def installation_hint() -> str:
@@ -50,6 +53,13 @@ def installation_hint() -> str:
 def make_env() -> dict[str, str]:
     """Without the flags of a `make` above this process: its job server is out of reach here."""
     return {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+
+
+def replace(source: Path, target: Path) -> None:
+    """Copy in one step: a process that has the old file loaded keeps it."""
+    copy = target.with_name(target.name + ".new")
+    shutil.copy2(source, copy)
+    os.replace(copy, target)
 
 
 class BuildNativeAndExtensions(build_ext):
@@ -72,8 +82,10 @@ class BuildNativeAndExtensions(build_ext):
         library = self.build_native()
         package = (ROOT if self.inplace else Path(self.build_lib)) / "pymps"
         (package / "include").mkdir(parents=True, exist_ok=True)
-        self.copy_file(str(NATIVE / "include" / "pymps.h"), str(package / "include" / "pymps.h"))
-        self.copy_file(str(library), str(package / LIBRARY))
+        replace(NATIVE / "include" / "pymps.h", package / "include" / "pymps.h")
+        replace(library, package / LIBRARY)
+        if not CONFIG_STAMP.exists() or CONFIG_STAMP.read_text() != CONFIG:
+            CONFIG_STAMP.write_text(CONFIG)
         super().run()
 
     def build_native(self) -> Path:
@@ -97,10 +109,10 @@ EXTENSIONS = [
         f"pymps.{module}",
         [f"pymps/{module}.pyx"],
         include_dirs=["native/include", np.get_include()],
-        depends=["native/include/pymps.h"],
+        depends=["native/include/pymps.h", str(CONFIG_STAMP)],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O0", "-g"] if DEBUG else ["-O2"],
-        libraries=[] if sys.platform == "darwin" else ["dl"],
+        libraries=["dl"] if sys.platform.startswith("linux") else [],
     )
     for module in MODULES
 ]

@@ -175,7 +175,7 @@ cdef tuple checked_shape(object shape):
         lengths = shape if isinstance(shape, (tuple, list)) else (shape,)
         dimensions = tuple(operator.index(length) for length in lengths)
     except TypeError:
-        raise TypeError(f"shape: {describe(shape)}, expected an int or a tuple of ints") from None
+        raise TypeError(f"shape: {type(shape).__name__} {shape!r}, expected an int or a tuple of ints") from None
     if any(length < 0 for length in dimensions):
         raise ValueError(f"shape: {dimensions}, expected no negative length")
     return dimensions

@@ -48,6 +48,8 @@ cdef class NativeDescriptor:
         weights.neuron.channel_a = <const float *>data_of(name, neuron.channel_a, outputs, np.float32)
         weights.neuron.channel_count = 0 if neuron.channel_a is None else outputs
         weights.label = NULL
+        weights.ranges = NULL
+        weights.lookup_table = NULL
         if label is not None:
             weights.label = label
         return check(self.native.descriptor_set_weights(self.handle, matrix_id, &weights, &error), &error)

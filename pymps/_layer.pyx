@@ -182,11 +182,11 @@ cdef class MatrixInferenceLayer:
         """
         given = [array for values in (h, c) if isinstance(values, (list, tuple)) for array in values]
         rows = [array.shape[0] for array in given if is_plain_array(array) and array.ndim == 2]
-        if not rows and not any(array is not None for array in (h, c, *given)):
-            raise ValueError("h, c: no array, expected at least one, which says how many rows there are")
         cdef Py_ssize_t batch = rows[0] if rows else 0
         cdef FloatArrays outputs = FloatArrays("h", h, batch, self._outputs)
         cdef FloatArrays cells = FloatArrays("c", c, batch, self._outputs)
+        if batch == 0:
+            raise ValueError("h, c: no array, expected at least one, which says how many rows there are")
         cdef pymps_state *handle = NULL
         cdef pymps_error error
         cdef Runner runner = self._runner()
@@ -274,7 +274,7 @@ cdef class Runner:
         cdef pymps_status status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
         if status == PYMPS_OK:
             status = self.native.layer_encode_sequence(self.layer, command_buffer, x.steps, x.matrices, y.matrices,
-                                                       state, state_count, states, &error)
+                                                       state, state_count, False, states, &error)
         if status == PYMPS_OK:
             status = self.native.command_buffer_commit(command_buffer, &error)
         if status == PYMPS_OK:

@@ -32,6 +32,8 @@ cdef extern from "pymps.h" nogil:
         const float *bias
         pymps_neuron neuron
         const char *label
+        const float (*ranges)[2]
+        const float *lookup_table
 
     ctypedef enum pymps_matrix_id:
         PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS
@@ -130,8 +132,8 @@ cdef extern from "pymps.h" nogil:
 
         pymps_status (*layer_encode_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
                                               const pymps_matrix *sources, const pymps_matrix *destinations,
-                                              pymps_state *state, size_t state_count, pymps_state **states,
-                                              pymps_error *error) noexcept nogil
+                                              pymps_state *state, size_t state_count, bint states_are_temporary,
+                                              pymps_state **states, pymps_error *error) noexcept nogil
 
         pymps_status (*state_create)(pymps_layer *layer, size_t rows, const float **h, const float **c,
                                      pymps_state **state, pymps_error *error) noexcept nogil

@@ -5,7 +5,7 @@ form that is stored, or says which argument is wrong, what came and what was exp
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -41,8 +41,11 @@ def describe(value: object) -> str:
         return f"{dtype} {kind} of shape {value.shape}"
     if value is None:
         return "None"
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+    kind = type(value).__name__
+    if isinstance(value, (int, float, complex, str, bytes, np.generic)):
+        text = repr(value)
+        return f"{kind} {text if len(text) <= 60 else text[:57] + '...'}"
+    return f"{kind} of length {len(value)}" if isinstance(value, Sized) else kind
 
 
 def is_plain_array(value: object) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pymps._values import Immutable, checked_copy, checked_float
+from pymps._values import Immutable, checked_copy, checked_float, describe
 from pymps.enums import NeuronType
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class Neuron(Immutable):
 def checked_neuron_type(name: str, value: Any) -> NeuronType:
     """A member of NeuronType, or its value."""
     if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {value!r}, expected a NeuronType")
+        raise TypeError(f"{name}: {describe(value)}, expected a NeuronType")
     try:
         return NeuronType(value)
     except ValueError:

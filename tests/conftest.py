@@ -1,15 +1,11 @@
 """Every test that asks for a device runs on each device of this machine."""
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 import pymps
 
-# A device is the same for all examples of a test; how long one takes says nothing about it. Where CI is set, Hypothesis
-# draws the same examples each time.
-settings.register_profile(
-    "pymps", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+settings.register_profile("pymps", deadline=None)  # no test depends on how long something takes
 settings.load_profile("pymps")
 
 

@@ -4,6 +4,7 @@ Hypothesis chooses structure (what is present, which neuron, which sizes); numbe
 by Hypothesis, because drawing thousands of floats one by one would take most of the time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -118,7 +119,7 @@ def conventional(rng: np.random.Generator, inputs: int, outputs: int, **options:
         )
 
     sigmoid, tanh = Neuron(ref.SIGMOID), Neuron(ref.TANH, 1.0, 1.0)
-    return LSTM(inputs, outputs, gate(sigmoid), gate(sigmoid), gate(tanh), gate(sigmoid), **options)  # type: ignore[arg-type]
+    return LSTM(inputs, outputs, gate(sigmoid), gate(sigmoid), gate(tanh), gate(sigmoid), **options)
 
 
 @dataclass
@@ -145,10 +146,17 @@ def random_state(rng: np.random.Generator, stack: list[LSTM], batch: int) -> Sta
 
 
 @st.composite
-def cases(draw: st.DrawFn, max_layers: int = 3, max_steps: int = 4, max_batch: int = 6) -> Case:
-    """Anything that a matrix inference layer can be given."""
-    stack = draw(stacks(draw(st.integers(1, max_layers))))
-    rows = draw(st.lists(st.integers(1, max_batch), min_size=1, max_size=max_steps).map(lambda r: sorted(r)[::-1]))
-    rng, dtype = draw(seeds), draw(st.sampled_from((np.float32, np.float16)))
+def cases(
+    draw: st.DrawFn,
+    layers: int = 3,
+    dtypes: Sequence[npt.DTypeLike] = (np.float32, np.float16),
+    ragged: bool = True,
+) -> Case:
+    """Anything that a stack of up to `layers` can be given; rows may end before the others where `ragged`."""
+    stack = draw(stacks(draw(st.integers(1, layers))))
+    rows = sorted(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)), reverse=True)
+    if not ragged:
+        rows = rows[:1] * len(rows)
+    rng, dtype = draw(seeds), draw(st.sampled_from(dtypes))
     x = [rng.standard_normal((count, stack[0].inputs)).astype(dtype) for count in rows]
     return Case(stack, x, random_state(rng, stack, rows[0]) if draw(st.booleans()) else None)

@@ -33,7 +33,7 @@ def assert_same(device: pymps.Device, actual: pymps.LSTMDescriptor, expected: LS
 
 
 def changed(change: dict[str, Gate], **options: object) -> LSTM:
-    return replace(LAYER, **change, **options)  # type: ignore[arg-type]
+    return replace(LAYER, **change, **options)
 
 
 @pytest.mark.parametrize("order", ["".join(p) for name in "cg" for p in itertools.permutations(f"if{name}o")])

@@ -54,6 +54,12 @@ EXAMPLES = {
     "gelu": Neuron(ref.GELU),
 }
 
+# Apple has no place for PReLU's channels in gh.
+in_every_place = pytest.mark.parametrize(
+    ("name", "place"),
+    [(n, p) for n in EXAMPLES for p in PLACES if (EXAMPLES[n].type, p) != (ref.PRELU, "cell_to_output")],
+)
+
 # Around 0, through the bends, and out to where exponentials of float32 end.
 GRID = np.concatenate(
     [
@@ -90,32 +96,28 @@ def assert_values(device: pymps.Device, neuron: Neuron, place: str, x: npt.NDArr
     with np.errstate(over="ignore"):
         expected[np.isinf(expected.astype(np.float32))] *= np.inf  # beyond float32
     y = run_alone(device, neuron, place, x)
-    assert_within(y, expected, neuron_error(neuron, channels), f"{neuron} as {place}")
+    portable = device.backend == "portable"  # where the arithmetic is Apple's, the promise alone
+    error = neuron_error(neuron, channels) if portable else 2e-6 * np.maximum(1.0, np.abs(expected))
+    assert_within(y, expected, error, f"{neuron} as {place}")
 
 
 def test_every_type_has_an_example() -> None:
     assert {neuron.type for neuron in EXAMPLES.values()} == set(pymps.NeuronType) == set(range(16))
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", EXAMPLES)
+@in_every_place
 def test_values(device: pymps.Device, name: str, place: str) -> None:
     neuron = EXAMPLES[name]
-    if neuron.type == ref.PRELU and place == "cell_to_output":
-        pytest.skip("Apple has no place for PReLU's channels there")
     assert_values(device, neuron, place, GRID)
 
 
 SPECIALS = [np.nan, np.inf, -np.inf]
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", EXAMPLES)
+@in_every_place
 def test_special_values(device: pymps.Device, name: str, place: str) -> None:
     """NaN and infinity, which come in as biases, as the formula has them in float64."""
     neuron = EXAMPLES[name]
-    if neuron.type == ref.PRELU and place == "cell_to_output":
-        pytest.skip("Apple has no place for PReLU's channels there")
     special = np.resize(np.array(SPECIALS, np.float32), CHANNELS)
     lstm = alone(neuron, place)
     changed = "cell_gate" if place == "cell_to_output" else place

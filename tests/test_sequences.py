@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import reference as ref
-from checking import assert_state, assert_steps, inference_layer
+from checking import assert_state, assert_steps, descriptor, inference_layer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import conventional, random_state, seeds
@@ -19,6 +19,7 @@ Layer = pymps.MatrixInferenceLayer
 Stack = list[ref.LSTM]
 Rng = np.random.Generator
 Float32 = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.generic]
 
 
 @pytest.fixture
@@ -121,39 +122,41 @@ def test_state_reads_back(layer: Layer, stack: Stack, rng: Rng) -> None:
     assert_state(state, values, 0.0, "state")
 
 
-def row_padded(device: pymps.Device, x: Float32) -> Float32:
-    """Rows 5 numbers apart, in a device buffer."""
-    return device.zeros((*x.shape[:2], x.shape[2] + 5))[:, :, : x.shape[2]]
+def row_padded(device: pymps.Device, x: Numbers) -> Numbers:
+    """5 numbers between rows, in a device buffer."""
+    return device.zeros((*x.shape[:2], x.shape[2] + 5), x.dtype)[:, :, : x.shape[2]]
 
 
-def batch_major(device: pymps.Device, x: Float32) -> Float32:
+def batch_major(device: pymps.Device, x: Numbers) -> Numbers:
     """(B, T, C) in memory: the rows of a step are T C numbers apart."""
-    return device.zeros((x.shape[1], x.shape[0], x.shape[2])).transpose(1, 0, 2)
+    return device.zeros((x.shape[1], x.shape[0], x.shape[2]), x.dtype).transpose(1, 0, 2)
 
 
-def every_third_step(device: pymps.Device, x: Float32) -> Float32:
-    return device.zeros((3 * len(x), *x.shape[1:]))[1::3]
+def every_third_step(device: pymps.Device, x: Numbers) -> Numbers:
+    return device.zeros((3 * len(x), *x.shape[1:]), x.dtype)[1::3]
 
 
-def in_numpy(device: pymps.Device, x: Float32) -> Float32:
+def in_numpy(device: pymps.Device, x: Numbers) -> Numbers:
     """The same strides as row_padded, outside any device buffer."""
-    return np.zeros((*x.shape[:2], x.shape[2] + 5), np.float32)[:, :, 2:-3]
+    return np.zeros((*x.shape[:2], x.shape[2] + 5), x.dtype)[:, :, 2:-3]
 
 
 LAYOUTS = [row_padded, batch_major, every_third_step, in_numpy]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("place_y", LAYOUTS)
 @pytest.mark.parametrize("place_x", LAYOUTS)
 def test_strides(
     device: pymps.Device,
     layer: Layer,
     rng: Rng,
-    place_x: Callable[[pymps.Device, Float32], Float32],
-    place_y: Callable[[pymps.Device, Float32], Float32],
+    place_x: Callable[[pymps.Device, Numbers], Numbers],
+    place_y: Callable[[pymps.Device, Numbers], Numbers],
+    dtype: npt.DTypeLike,
 ) -> None:
     """Sources and destinations with gaps; what lies in the gaps is neither read nor written."""
-    x = random_x(rng, 4)
+    x = random_x(rng, 4).astype(dtype)
     expected, _ = layer(x)
     source, out = place_x(device, x), place_y(device, expected)
     source.base[:] = np.nan
@@ -193,6 +196,16 @@ def test_float16_sequence(device: pymps.Device, layer: Layer, stack: Stack, rng:
     assert y.dtype == np.float16
     assert state.memory_cell(0).dtype == np.float32
     np.testing.assert_array_equal(y, exact.astype(np.float16))
+
+
+def test_direction_is_for_bidirectional_runs_alone(device: pymps.Device, stack: Stack, rng: Rng) -> None:
+    """A sequence runs forward, whatever layer_sequence_direction says."""
+    forward, backward = descriptor(stack[0]), descriptor(stack[0])
+    backward.layer_sequence_direction = pymps.RNNSequenceDirection.BACKWARD
+    x = random_x(rng, 4)
+    expected, _ = pymps.MatrixInferenceLayer(device, forward)(x)
+    y, _ = pymps.MatrixInferenceLayer(device, backward)(x)
+    np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 64, 300])

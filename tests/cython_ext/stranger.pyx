@@ -1,0 +1,30 @@
+# Somebody else's module: it steps a stream without the GIL, and speaks C to pymps.
+from pymps cimport PYMPS_ABI_VERSION, Stream, pymps_error, pymps_status
+
+abi_version = PYMPS_ABI_VERSION
+size_of_error = sizeof(pymps_error)
+
+
+def drive(Stream stream not None, const float[:, :, ::1] x, float[:, :, ::1] y):
+    """y[t] = one step on x[t], for all t, in C alone."""
+    cdef Py_ssize_t t, row, feature
+    with nogil:
+        for t in range(x.shape[0]):
+            for row in range(x.shape[1]):
+                for feature in range(x.shape[2]):
+                    stream.x_data[row * stream.x_row_floats + feature] = x[t, row, feature]
+            stream.step_nogil()
+            for row in range(y.shape[1]):
+                for feature in range(y.shape[2]):
+                    y[t, row, feature] = stream.y_data[row * stream.y_row_floats + feature]
+
+
+cdef int step_twice(Stream stream) except -1 nogil:
+    stream.step_nogil()
+    return stream.step_nogil()
+
+
+def drive_in_vain(Stream stream not None):
+    """Errors come through C code that holds no GIL."""
+    with nogil:
+        step_twice(stream)
