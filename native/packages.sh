@@ -4,9 +4,9 @@
 set -eu
 PYTHON3=${PYTHON3:-python3}
 
-DEBIAN="clang gobjc libgnustep-base-dev libblocksruntime-dev libhwy-dev make python3-dev python3-venv"
-FEDORA="clang gcc-objc gnustep-base-devel libblocksruntime-devel highway-devel make python3-devel"
-BREW="highway"
+DEBIAN="clang gobjc libgnustep-base-dev libblocksruntime-dev libhwy-dev make pkg-config python3-dev python3-venv"
+FEDORA="clang gcc-objc gnustep-base-devel libblocksruntime-devel highway-devel make pkgconf python3-devel"
+BREW="highway pkgconf"
 
 complete() {
     "$PYTHON3" -c 'import ensurepip, os, sys, sysconfig, venv

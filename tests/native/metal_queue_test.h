@@ -44,8 +44,7 @@ struct door {
     BOOL isOpen, isReached;
 };
 
-#define CLOSED_DOOR                                                                                                    \
-    { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NO, NO }
+#define CLOSED_DOOR {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NO, NO}
 
 static inline void open_door(struct door *door) {
     pthread_mutex_lock(&door->lock);
