@@ -33,7 +33,7 @@ typedef struct pymps_engine_neuron {
 typedef struct pymps_engine_gate {
     const float *input_weights;     /* W: outputs x inputs; not read under unit_input */
     const float *recurrent_weights; /* U: outputs x outputs */
-    const float *memory_weights;    /* V: outputs x outputs, or `outputs` numbers under memory_is_diagonal */
+    const float *memory_weights;    /* V, of an LSTM alone: outputs x outputs, or `outputs` numbers where diagonal */
     const float *bias;              /* b: outputs */
     pymps_engine_neuron neuron;
 } pymps_engine_gate;
@@ -53,12 +53,38 @@ typedef struct pymps_engine_lstm {
     pymps_engine_neuron cell_to_output;
 } pymps_engine_lstm;
 
+/* z  = gz( Wz*x + Uz*h0 + bz )
+ * r  = gr( Wr*x + Ur*h0 + br )
+ * h  = gh( Wh*x + Uh*(r h0) + Vh*(z h0) + bh )
+ * h1 = (1 - z^p)^(1/p) h + z h0, or, flipped, (1 - z^p)^(1/p) h0 + z h */
+typedef struct pymps_engine_gru {
+    size_t inputs, outputs;                      /* both at least 1 */
+    bool unit_input;                             /* every W is the identity; inputs == outputs */
+    bool half_weights;                           /* keep W, U and V as float16, as an LSTM does */
+    pymps_engine_gate input_gate;                /* z */
+    pymps_engine_gate recurrent_gate;            /* r; has no effect where Uh is NULL */
+    pymps_engine_gate output_gate;               /* h */
+    const float *output_gate_input_gate_weights; /* Vh: outputs x outputs; NULL: zeros */
+    float gate_pnorm;                            /* p > 0 */
+    bool flip_output_gates;
+} pymps_engine_gru;
+
+/* h1 = gi( W*x + U*h0 + b ) */
+typedef struct pymps_engine_single_gate {
+    size_t inputs, outputs; /* both at least 1 */
+    bool unit_input;        /* W is the identity; inputs == outputs */
+    bool half_weights;      /* keep W and U as float16, as an LSTM does */
+    pymps_engine_gate gate;
+} pymps_engine_single_gate;
+
 /* One layer's weights, packed for the instruction set of this machine. Immutable: any number of threads may run it at
  * the same time, each with its own workspace. */
 typedef struct pymps_engine_layer pymps_engine_layer;
 
 /* Packs a copy of the weights. NULL when memory runs out. Released by pymps_engine_layer_destroy. */
 pymps_engine_layer *pymps_engine_lstm_create(const pymps_engine_lstm *lstm);
+pymps_engine_layer *pymps_engine_gru_create(const pymps_engine_gru *gru);
+pymps_engine_layer *pymps_engine_single_gate_create(const pymps_engine_single_gate *single_gate);
 void pymps_engine_layer_destroy(pymps_engine_layer *layer); /* NULL is allowed */
 
 /* rows x (inputs or outputs) elements; row r starts at data + r * row_bytes. Elements are aligned to their size,
@@ -69,7 +95,8 @@ typedef struct pymps_engine_matrix {
     pymps_engine_type type;
 } pymps_engine_matrix;
 
-/* The recurrent output h and the memory cell c: rows x outputs float32, row r at h + r * row_floats. */
+/* The recurrent output h and the memory cell c: rows x outputs float32, row r at h + r * row_floats. Only an LSTM has
+ * a memory cell: c is NULL for the other kinds. */
 typedef struct pymps_engine_state {
     float *h, *c;
     size_t row_floats;
@@ -93,8 +120,8 @@ size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t step
 void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace);
 
 /* sum = a + b for matrices of the same rows; a and b are float32, sum is of any type and overlaps neither. */
-void pymps_engine_matrix_sum(const pymps_engine_matrix *a, const pymps_engine_matrix *b,
-                             const pymps_engine_matrix *sum, size_t columns);
+void pymps_engine_matrix_sum(const pymps_engine_matrix *a, const pymps_engine_matrix *b, const pymps_engine_matrix *sum,
+                             size_t columns);
 
 /* y[i] = neuron(x[i]) for a row of `count` channels; x may equal y. */
 void pymps_engine_neuron_apply(const pymps_engine_neuron *neuron, const float *x, float *y, size_t count);

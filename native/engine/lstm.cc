@@ -67,12 +67,15 @@ HWY_INLINE Grid GatesOf(const Block &block, float *gates, const LstmWorkspace &w
 
 /* Calls f(tile) for all tiles; those that share weights follow each other. */
 template <class Function> HWY_INLINE void Lstm::ForEachTile(size_t rows, Function f) const {
-    // Where rows are few a tile takes more panels instead, so that more activations overlap in time.
+    // Rows are shared out evenly. Where they are few a tile takes more panels: more activations overlap in time.
+    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
     const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * kPanelVectors;
     const size_t vectors = weights_.panels.vectors;
     for (size_t first = 0; first < vectors; first += width) {
-        for (size_t row = 0; row < rows; row += kTileRows)
-            f(Block{first, std::min(width, vectors - first), row, std::min(rows - row, kTileRows)});
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t row = rows * tile / tiles, end = rows * (tile + 1) / tiles;
+            f(Block{first, std::min(width, vectors - first), row, end - row});
+        }
     }
 }
 

@@ -21,26 +21,6 @@ bool IsPlainTanH(const pymps_engine_neuron &neuron) {
 
 } // namespace
 
-bool OwnedNeuron::Copy(const pymps_engine_neuron &source, const Panels &panels) {
-    neuron = source;
-    neuron.channel_a = nullptr;
-    if (source.channel_a == nullptr)
-        return true;
-    channel_a = AllocateAligned<float>(panels.PaddedOutputs());
-    if (channel_a == nullptr)
-        return false;
-    std::copy_n(source.channel_a, panels.outputs, channel_a.get());
-    std::fill(channel_a.get() + panels.outputs, channel_a.get() + panels.PaddedOutputs(), 0.0f);
-    return true;
-}
-
-pymps_engine_neuron OwnedNeuron::At(size_t channel) const {
-    pymps_engine_neuron slice = neuron;
-    if (channel_a != nullptr)
-        slice.channel_a = channel_a.get() + channel;
-    return slice;
-}
-
 bool LstmWeights::CopyNeurons(const pymps_engine_lstm &lstm) {
     usual_neurons = IsSigmoid(lstm.input_gate.neuron) && IsSigmoid(lstm.forget_gate.neuron) &&
                     IsPlainTanH(lstm.cell_gate.neuron) && IsSigmoid(lstm.output_gate.neuron) &&

@@ -3,22 +3,13 @@
 #define PYMPS_ENGINE_LSTM_WEIGHTS_H
 
 #include "engine/engine.h"
+#include "engine/owned_neuron.h"
 #include "engine/packing.h"
 
 namespace pymps::engine {
 
 enum LstmGate : size_t { kInputGate, kForgetGate, kCellGate, kOutputGate };
 enum LstmPart : size_t { kInputPart, kRecurrentPart, kMemoryPart };
-
-/* An activation with its own copy of channel_a, padded as the outputs are. */
-struct OwnedNeuron {
-    pymps_engine_neuron neuron = {};
-    AlignedArray<float> channel_a;
-
-    bool Copy(const pymps_engine_neuron &source, const Panels &panels);
-    /* The neuron as the outputs from `channel` on see it. */
-    pymps_engine_neuron At(size_t channel) const;
-};
 
 struct LstmWeights {
     size_t inputs = 0;

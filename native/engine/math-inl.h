@@ -15,7 +15,9 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /* e^x = scale (1 + fraction), scale a power of two, fraction in (-0.3, 0.42). */
-template <class D> struct Exponential { hn::Vec<D> scale, fraction; };
+template <class D> struct Exponential {
+    hn::Vec<D> scale, fraction;
+};
 
 /* x in [-87, 89]; beyond 88.4 the scale is infinite. NaN gives an arbitrary result. */
 template <class D> HWY_INLINE Exponential<D> SplitExponential(D d, hn::Vec<D> x) {

@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/math-inl.h"
 #include "engine/neuron_type.h"
+#include "engine/neuron_value.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -56,10 +57,10 @@ template <class Function> HWY_INLINE void MapDoubles(const float *x, float *y, s
     }
 }
 
-/* y[i] = f(x[i]) in float64, one by one. */
-template <class Function> HWY_INLINE void MapScalars(const float *x, float *y, size_t count, Function f) {
+/* y[i] = neuron(x[i]) in float64, one by one. */
+HWY_INLINE void MapScalars(const pymps_engine_neuron &neuron, const float *x, float *y, size_t count) {
     for (size_t i = 0; i < count; ++i)
-        y[i] = static_cast<float>(f(static_cast<double>(x[i])));
+        y[i] = static_cast<float>(NeuronValue(neuron, x[i], i));
 }
 
 /* e^z; Highway's own wants z <= 706 and turns NaN into 0. */
@@ -116,8 +117,7 @@ HWY_INLINE void ApplyExponential(const pymps_engine_neuron &neuron, const float 
     const double a = neuron.a, b = neuron.b, c = neuron.c;
     if (c != -1.0 && !(c > 0.0 && c != 1.0 && std::isfinite(c))) {
         // A base of 0, of 1, below 0 or not finite: pow knows all their special cases.
-        MapScalars(x, y, count, [=](double v) { return std::pow(c, a * v + b); });
-        return;
+        return MapScalars(neuron, x, y, count);
     }
     const double log_c = c == -1.0 ? 1.0 : std::log(c);
     MapDoubles(x, y, count, [=](auto d, auto v) HWY_ATTR {
@@ -136,7 +136,7 @@ HWY_INLINE void ApplyLogarithm(const pymps_engine_neuron &neuron, const float *x
 
 /* y[i] = neuron(x[i]); channel_a, if there is one, belongs to x[0]. x may equal y. */
 inline void ApplyNeuron(const pymps_engine_neuron &neuron, const float *x, float *y, size_t count) {
-    const float a = neuron.a, b = neuron.b, c = neuron.c;
+    const float a = neuron.a, b = neuron.b;
     switch (static_cast<NeuronType>(neuron.type)) {
     case NeuronType::kNone:
         return MapFloats(x, y, count, [](auto, auto v) HWY_ATTR { return v; });
@@ -184,7 +184,7 @@ inline void ApplyNeuron(const pymps_engine_neuron &neuron, const float *x, float
         });
     case NeuronType::kPower:
         // The special cases of pow (zeros, signs, whole exponents of negative bases) are worth more than speed here.
-        return MapScalars(x, y, count, [=](double v) { return std::pow(double(a) * v + b, double(c)); });
+        return MapScalars(neuron, x, y, count);
     case NeuronType::kExponential:
         return ApplyExponential(neuron, x, y, count);
     case NeuronType::kLogarithm:

@@ -89,4 +89,14 @@ bool PackedVector::Pack(const Panels &panels, const float *const gates[kMaxGates
     return true;
 }
 
+AlignedArray<float> PaddedCopy(const float *values, const Panels &panels) {
+    const size_t padded = panels.PaddedOutputs(), count = values == nullptr ? 0 : panels.outputs;
+    AlignedArray<float> copy = AllocateAligned<float>(padded);
+    if (copy != nullptr) {
+        std::copy_n(values, count, copy.get());
+        std::fill(copy.get() + count, copy.get() + padded, 0.0f);
+    }
+    return copy;
+}
+
 } // namespace pymps::engine

@@ -19,7 +19,8 @@ namespace pymps::engine {
 inline constexpr size_t kMaxGates = 4;
 inline constexpr size_t kMaxParts = 3;
 
-/* How outputs are cut: panels of `panel_vectors` vectors while they last, then panels of one vector. */
+/* How outputs are cut: panels of `panel_vectors` vectors, a power of two, while they last, then of half as many, of a
+ * quarter, and so on. */
 struct Panels {
     size_t outputs;
     size_t lanes; /* floats in a vector of the target */
@@ -33,7 +34,12 @@ struct Panels {
 
     size_t PaddedOutputs() const { return MultiplySizes(vectors, lanes); }
     /* Vectors of the panel that starts at vector `first`. */
-    size_t Width(size_t first) const { return vectors - first >= panel_vectors ? panel_vectors : 1; }
+    size_t Width(size_t first) const {
+        size_t width = panel_vectors;
+        while (width > vectors - first)
+            width /= 2;
+        return width;
+    }
 };
 
 /* Row-major outputs x columns per gate; NULL: this gate does not see this input. */
@@ -86,6 +92,9 @@ class PackedVector {
     size_t lanes_ = 0;
     AlignedArray<float> values_;
 };
+
+/* One float per output, zero where padded; all zero for NULL. Null when memory runs out. */
+AlignedArray<float> PaddedCopy(const float *values, const Panels &panels);
 
 } // namespace pymps::engine
 

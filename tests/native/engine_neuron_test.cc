@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine_test.h"
+#include "neuron_formula.h"
 
 namespace {
 
@@ -69,50 +70,6 @@ float Slope(size_t channel) {
     return 0.25f * static_cast<float>(channel % 7) - 0.5f;
 }
 
-double SoftPlus(double z) {
-    return std::isnan(z) ? z : std::fmax(z, 0.0) + std::log1p(std::exp(-std::fabs(z)));
-}
-
-double Formula(const Case &n, double x, float slope) {
-    const double a = n.a, b = n.b, c = n.c, z = a * x + b;
-    switch (n.type) {
-    case 0:
-        return x;
-    case 1:
-        return x >= 0 ? x : a * x;
-    case 2:
-        return z;
-    case 3:
-        return 1 / (1 + std::exp(-x));
-    case 4:
-        return z < 0 ? 0 : z > 1 ? 1 : z;
-    case 5:
-        return a * std::tanh(b * x);
-    case 6:
-        return std::fabs(x);
-    case 7:
-        return a * SoftPlus(b * x);
-    case 8:
-        return x / (1 + std::fabs(x));
-    case 9:
-        return x >= 0 ? x : a * std::expm1(x);
-    case 10:
-        return x >= 0 ? x : slope * x;
-    case 11: {
-        const double rectified = x >= 0 ? x : a * x;
-        return rectified > b ? b : rectified;
-    }
-    case 12:
-        return std::pow(z, c);
-    case 13:
-        return n.c == -1.0f ? std::exp(z) : std::pow(c, z);
-    case 14:
-        return n.c == -1.0f ? std::log(z) : std::log(z) / std::log(c);
-    default:
-        return 0.5 * x * std::erfc(-x * std::sqrt(0.5));
-    }
-}
-
 double UnitInLastPlace(double value) {
     return value == 0 ? 0x1p-149 : std::ldexp(1.0, std::max(std::ilogb(value) - 23, -149));
 }
@@ -159,11 +116,11 @@ void TestCase(const Case &n, const std::vector<float> &inputs) {
     const size_t count = inputs.size();
     std::vector<float> slopes(count), outputs(count);
     std::vector<double> expected(count);
-    for (size_t i = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; ++i)
         slopes[i] = Slope(i);
-        expected[i] = Formula(n, inputs[i], slopes[i]);
-    }
     const pymps_engine_neuron neuron = {n.type, n.a, n.b, n.c, n.type == 10 ? slopes.data() : nullptr};
+    for (size_t i = 0; i < count; ++i)
+        expected[i] = test::NeuronFormula(neuron, inputs[i], i);
     test::ForEachTarget([&] {
         pymps_engine_neuron_apply(&neuron, inputs.data(), outputs.data(), count);
         size_t wrong = 0, at = 0;
@@ -190,7 +147,7 @@ void TestLengths() {
             pymps_engine_neuron_apply(&neuron, y.data(), y.data(), count);
             bool right = y[count] == 42.0f && apart[count] == 42.0f;
             for (size_t i = 0; i < count; ++i)
-                right &= Agrees(n, x[i], y[i], Formula(n, x[i], slopes[i])) &&
+                right &= Agrees(n, x[i], y[i], test::NeuronFormula(neuron, x[i], i)) &&
                          std::memcmp(&y[i], &apart[i], sizeof(float)) == 0;
             test::Check(right, "%s: a row of %zu", n.name, count);
         }

@@ -1,0 +1,83 @@
+/* The sum and the activation of one gate, for some rows of some outputs. */
+#if defined(PYMPS_ENGINE_GATE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PYMPS_ENGINE_GATE_INL_H
+#undef PYMPS_ENGINE_GATE_INL_H
+#else
+#define PYMPS_ENGINE_GATE_INL_H
+#endif
+
+#include <algorithm>
+
+#include "engine/gate_weights.h"
+#include "engine/neurons-inl.h"
+#include "engine/recurrent-inl.h"
+#include "engine/rows-inl.h"
+#include "engine/tiles-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/* A single row sums a whole panel in registers. */
+inline Panels GatePanels(size_t outputs) {
+    return Panels(outputs, kLanes, kSums);
+}
+
+/* sums += x: W is the identity. */
+inline void AddUnitInput(const GateWeights &gate, const Block &block, const float *const *x, const Grid &sums) {
+    const size_t begin = block.first * kLanes;
+    const size_t count = std::min(gate.panels.outputs - begin, block.vectors * kLanes);
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t i = 0; i < count; ++i)
+            sums.At(r, 0)[i] += x[r][begin + i];
+    }
+}
+
+/* sums = W x + b, for all outputs of any number of rows. */
+inline void StartGate(const GateWeights &gate, const float *const *x, size_t rows, const Grid &all_sums) {
+    ForEachTile(gate.panels, rows, [&](const Block &tile) HWY_ATTR {
+        const Grid sums = all_sums.Of(tile);
+        const float *const *in[] = {x + tile.row};
+        ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            SumProducts(gate.weights, kInputWeights, 1, in, panel,
+                        {gate.Bias(panel.first), 0, sums.At(0, vector), sums.row_stride});
+        });
+        if (gate.unit_input)
+            AddUnitInput(gate, tile, in[0], sums);
+    });
+}
+
+/* sums = W x + b + U recurrent + V input_gate, for a tile. The grids are whole, and begin at row 0. */
+inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput &input, const Grid &recurrent,
+                    const Grid &input_gate, const Grid &all_sums) {
+    const TileRows x(input.x, input.x_stride, tile), u(recurrent.data, recurrent.row_stride, tile),
+        v(input_gate.data, input_gate.row_stride, tile);
+    const float *const *in[] = {x.rows, u.rows, v.rows};
+    const Grid sums = all_sums.Of(tile);
+    ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        float *out = sums.At(0, vector);
+        if (input.started)
+            SumProducts(gate.weights, kRecurrentWeights, 2, in + kRecurrentWeights, panel,
+                        {out, sums.row_stride, out, sums.row_stride});
+        else
+            SumProducts(gate.weights, kInputWeights, 3, in, panel, {gate.Bias(panel.first), 0, out, sums.row_stride});
+    });
+    if (gate.unit_input && !input.started)
+        AddUnitInput(gate, tile, x.rows, sums);
+}
+
+/* values = the gate's neuron of sums, which may be the same memory. */
+inline void ActivateGate(const GateWeights &gate, const Block &block, const Grid &sums, const Grid &values) {
+    const pymps_engine_neuron neuron = gate.neuron.At(block.first * kLanes);
+    for (size_t r = 0; r < block.rows; ++r)
+        ApplyNeuron(neuron, sums.At(r, 0), values.At(r, 0), block.vectors * kLanes);
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,16 @@
+#include "engine/gate_weights.h"
+
+namespace pymps::engine {
+
+bool GateWeights::Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input_,
+                       bool half, const Panels &panels_) {
+    panels = panels_;
+    unit_input = unit_input_;
+    const PartSource parts[] = {{{unit_input ? nullptr : gate.input_weights}, inputs},
+                                {{gate.recurrent_weights}, panels.outputs},
+                                {{input_gate_weights}, panels.outputs}};
+    bias = PaddedCopy(gate.bias, panels);
+    return bias != nullptr && weights.Pack(panels, half, 1, parts, 3) && neuron.Copy(gate.neuron, panels);
+}
+
+} // namespace pymps::engine

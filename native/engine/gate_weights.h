@@ -1,0 +1,30 @@
+/* What a layer keeps of a gate that is summed apart from its other gates, as all are but those of an LSTM. */
+#ifndef PYMPS_ENGINE_GATE_WEIGHTS_H
+#define PYMPS_ENGINE_GATE_WEIGHTS_H
+
+#include "engine/engine.h"
+#include "engine/owned_neuron.h"
+#include "engine/packing.h"
+
+namespace pymps::engine {
+
+enum GatePart : size_t { kInputWeights, kRecurrentWeights, kInputGateWeights };
+
+struct GateWeights {
+    Panels panels;
+    bool unit_input = false;
+    PackedWeights weights; /* parts: GatePart */
+    AlignedArray<float> bias;
+    OwnedNeuron neuron;
+
+    /* Of the outputs from vector `first` on. */
+    const float *Bias(size_t first) const { return bias.get() + first * panels.lanes; }
+
+    /* `input_gate_weights` may be NULL. False when memory runs out. */
+    bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
+              const Panels &panels);
+};
+
+} // namespace pymps::engine
+
+#endif

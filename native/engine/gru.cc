@@ -1,0 +1,132 @@
+/* The GRU layer. A step takes two passes over the outputs: the gates z and r; then h, which needs all of r h0 and
+ * z h0. */
+#include "engine/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/gru.cc"
+#include "hwy/foreach_target.h"
+
+#include <memory>
+#include <new>
+
+#include "engine/gate-inl.h"
+#include "engine/gru-inl.h"
+#include "engine/recurrent-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+class Gru final : public RecurrentLayer {
+  public:
+    bool Pack(const pymps_engine_gru &description);
+
+  private:
+    /* The rows of a step. z, r and h begin as sums; z is then activated in place, and r becomes r h0. */
+    struct Grids {
+        Grid h0, z, r, h;
+        Grid z_h0;       /* if Vh is given */
+        Grid complement; /* of z, unless p is 1 */
+        Grid h1;
+
+        Grids Of(const Block &block) const {
+            return {h0.Of(block),   z.Of(block),          r.Of(block), h.Of(block),
+                    z_h0.Of(block), complement.Of(block), h1.Of(block)};
+        }
+    };
+
+    void StartRows(const float *const *x, size_t rows, float *gates) const override;
+    void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+    Grid GateGrid(float *gates, size_t gate) const { return {gates + gate * shape().stride, shape().gates, kLanes}; }
+    void GateTile(const Block &tile, const StepInput &input, const Grids &all) const;
+    void OutputTile(const Block &tile, const StepInput &input, const Grids &all) const;
+
+    GateWeights z_, r_, h_;
+    bool has_recurrent_ = false;  /* Uh is given, hence r has an effect */
+    bool has_input_gate_ = false; /* Vh is given */
+    bool flips_ = false;
+    double p_ = 1;
+};
+
+bool Gru::Pack(const pymps_engine_gru &gru) {
+    const Panels panels = GatePanels(gru.outputs);
+    const size_t stride = panels.PaddedOutputs();
+    has_recurrent_ = gru.output_gate.recurrent_weights != nullptr;
+    has_input_gate_ = gru.output_gate_input_gate_weights != nullptr;
+    flips_ = gru.flip_output_gates;
+    p_ = gru.gate_pnorm;
+    SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
+              /*scratch=*/MultiplySizes(2, stride)});
+    const auto pack = [&](GateWeights &gate, const pymps_engine_gate &source, const float *input_gate_weights) {
+        return gate.Pack(source, input_gate_weights, gru.inputs, gru.unit_input, gru.half_weights, panels);
+    };
+    return pack(z_, gru.input_gate, nullptr) && (!has_recurrent_ || pack(r_, gru.recurrent_gate, nullptr)) &&
+           pack(h_, gru.output_gate, gru.output_gate_input_gate_weights);
+}
+
+void Gru::StartRows(const float *const *x, size_t rows, float *gates) const {
+    StartGate(z_, x, rows, GateGrid(gates, 0));
+    if (has_recurrent_)
+        StartGate(r_, x, rows, GateGrid(gates, 1));
+    StartGate(h_, x, rows, GateGrid(gates, 2));
+}
+
+/* z and r, and all that h needs of them. */
+void Gru::GateTile(const Block &tile, const StepInput &input, const Grids &all) const {
+    const Grids at = all.Of(tile);
+    SumGate(z_, tile, input, all.h0, {}, all.z);
+    if (p_ != 1)
+        PnormComplement(z_.neuron, p_, tile, at.z, at.complement);
+    ActivateGate(z_, tile, at.z, at.z);
+    if (has_input_gate_)
+        Multiply(tile, at.z, at.h0, at.z_h0);
+    if (has_recurrent_) {
+        SumGate(r_, tile, input, all.h0, {}, all.r);
+        ActivateGate(r_, tile, at.r, at.r);
+        Multiply(tile, at.r, at.h0, at.r);
+    }
+}
+
+void Gru::OutputTile(const Block &tile, const StepInput &input, const Grids &all) const {
+    const Grids at = all.Of(tile);
+    SumGate(h_, tile, input, all.r, all.z_h0, all.h);
+    ActivateGate(h_, tile, at.h, at.h);
+    const Grid &complemented = flips_ ? at.h0 : at.h, &weighted = flips_ ? at.h : at.h0;
+    if (p_ == 1)
+        Blend(tile, complemented, at.z, weighted, at.h1);
+    else
+        Blend(tile, at.complement, complemented, at.z, weighted, at.h1);
+}
+
+void Gru::Step(const StepInput &input, const State &before, const State &after, float *scratch) const {
+    const size_t stride = shape().stride;
+    const Grids grids = {{before.h, stride, kLanes},    GateGrid(input.gates, 0),
+                         GateGrid(input.gates, 1),      GateGrid(input.gates, 2),
+                         {scratch, 2 * stride, kLanes}, {scratch + stride, 2 * stride, kLanes},
+                         {after.h, stride, kLanes}};
+    ForEachTile(z_.panels, input.rows, [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
+    ForEachTile(z_.panels, input.rows, [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
+}
+
+/* NULL when memory runs out. */
+pymps_engine_layer *NewGru(const pymps_engine_gru &description) {
+    std::unique_ptr<Gru> gru(new (std::nothrow) Gru);
+    return gru != nullptr && gru->Pack(description) ? gru.release() : nullptr;
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace pymps::engine {
+HWY_EXPORT(NewGru);
+} // namespace pymps::engine
+
+extern "C" pymps_engine_layer *pymps_engine_gru_create(const pymps_engine_gru *gru) {
+    using namespace pymps::engine;
+    return HWY_DYNAMIC_DISPATCH(NewGru)(*gru);
+}
+
+#endif

@@ -1,0 +1,154 @@
+/* What all kinds of layers have in common: a sequence is cut into steps, each of which leads from a state to the
+ * next. */
+#if defined(PYMPS_ENGINE_RECURRENT_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PYMPS_ENGINE_RECURRENT_INL_H
+#undef PYMPS_ENGINE_RECURRENT_INL_H
+#else
+#define PYMPS_ENGINE_RECURRENT_INL_H
+#endif
+
+#include <algorithm>
+
+#include "engine/layer.h"
+#include "engine/rows-inl.h"
+#include "engine/tiles-inl.h"
+#include "engine/workspace.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+/* What a step starts from. `started`: the gates hold W x + b already, and x is not set. */
+struct StepInput {
+    size_t rows;
+    const float *x;
+    size_t x_stride;
+    float *gates;
+    bool started;
+};
+
+class RecurrentLayer : public pymps_engine_layer {
+  public:
+    size_t WorkspaceBytes(size_t steps, size_t rows) const final {
+        return Workspace(shape_, steps, rows, nullptr).bytes();
+    }
+
+    void Run(const pymps_engine_sequence &sequence, void *workspace) const final;
+
+  protected:
+    const WorkspaceShape &shape() const { return shape_; }
+    void SetShape(const WorkspaceShape &shape) { shape_ = shape; }
+
+  private:
+    /* gates = W x + b. */
+    virtual void StartRows(const float *const *x, size_t rows, float *gates) const = 0;
+    virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch) const = 0;
+
+    size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
+    void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const;
+    StepInput LoadStep(const pymps_engine_matrix &x, const Workspace &workspace) const;
+    void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
+    void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
+    void KeepEnded(const State &from, size_t begin, size_t end, const State &to) const;
+
+    WorkspaceShape shape_ = {};
+};
+
+/* How many steps to start together: 1 where several would not fit, or not gain. */
+inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const {
+    size_t steps = 0;
+    for (size_t rows = 0; step + steps < sequence.steps; ++steps) {
+        rows += sequence.x[step + steps].rows;
+        if (rows > kChunkRows)
+            break;
+    }
+    return std::max(steps, size_t{1});
+}
+
+/* workspace.gates = W x + b, for the rows of `steps` steps one after the other. */
+inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const {
+    const float *rows[kChunkRows];
+    size_t count = 0;
+    for (size_t step = 0; step < steps; ++step) {
+        for (size_t r = 0; r < x[step].rows; ++r, ++count)
+            rows[count] = LoadRow(x[step], r, shape_.inputs, workspace.x + count * shape_.inputs);
+    }
+    StartRows(rows, count, workspace.gates);
+}
+
+inline StepInput RecurrentLayer::LoadStep(const pymps_engine_matrix &x, const Workspace &workspace) const {
+    if (x.type == PYMPS_ENGINE_FLOAT32)
+        return {x.rows, static_cast<const float *>(x.data), x.row_bytes / sizeof(float), workspace.gates, false};
+    for (size_t r = 0; r < x.rows; ++r)
+        LoadRow(x, r, shape_.inputs, workspace.x + r * shape_.inputs);
+    return {x.rows, workspace.x, shape_.inputs, workspace.gates, false};
+}
+
+inline void RecurrentLayer::LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const {
+    if (initial == nullptr) {
+        std::fill_n(to.h, rows * shape_.stride, 0.0f);
+        if (shape_.has_memory_cell)
+            std::fill_n(to.c, rows * shape_.stride, 0.0f);
+        return;
+    }
+    CopyRows(initial->h, initial->row_floats, to.h, shape_.stride, rows, shape_.outputs);
+    if (shape_.has_memory_cell)
+        CopyRows(initial->c, initial->row_floats, to.c, shape_.stride, rows, shape_.outputs);
+}
+
+inline void RecurrentLayer::StoreState(const State &from, size_t rows, const pymps_engine_state &to) const {
+    CopyRows(from.h, shape_.stride, to.h, to.row_floats, rows, shape_.outputs);
+    if (shape_.has_memory_cell)
+        CopyRows(from.c, shape_.stride, to.c, to.row_floats, rows, shape_.outputs);
+}
+
+inline void RecurrentLayer::KeepEnded(const State &from, size_t begin, size_t end, const State &to) const {
+    const size_t offset = begin * shape_.stride, count = (end - begin) * shape_.stride;
+    std::copy_n(from.h + offset, count, to.h + offset);
+    if (shape_.has_memory_cell)
+        std::copy_n(from.c + offset, count, to.c + offset);
+}
+
+inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory) const {
+    const size_t all_rows = sequence.x[0].rows;
+    const Workspace workspace(shape_, sequence.steps, all_rows, memory);
+    const State *before = &workspace.states[0], *after = &workspace.states[1];
+    LoadState(sequence.initial, all_rows, *before);
+
+    size_t chunk_end = 0;
+    float *gates = nullptr; // of the next step, if it was started with its chunk
+    for (size_t step = 0; step < sequence.steps; ++step) {
+        const pymps_engine_matrix &x = sequence.x[step];
+        if (step == chunk_end) {
+            const size_t steps = ChunkSteps(sequence, step);
+            chunk_end += steps;
+            gates = steps > 1 ? workspace.gates : nullptr;
+            if (steps > 1)
+                StartChunk(&x, steps, workspace);
+        }
+        if (gates != nullptr) {
+            Step({x.rows, nullptr, 0, gates, true}, *before, *after, workspace.scratch);
+            gates += x.rows * shape_.gates;
+        } else {
+            Step(LoadStep(x, workspace), *before, *after, workspace.scratch);
+        }
+        for (size_t r = 0; r < x.rows; ++r)
+            StoreRow(after->h + r * shape_.stride, sequence.y[step], r, shape_.outputs);
+        if (sequence.state_count > 1)
+            StoreState(*after, all_rows, sequence.states[step]);
+
+        // Rows that end here keep their state, whichever of the two comes next.
+        const size_t next_rows = step + 1 < sequence.steps ? sequence.x[step + 1].rows : x.rows;
+        KeepEnded(*after, next_rows, x.rows, *before);
+        std::swap(before, after);
+    }
+    if (sequence.state_count == 1)
+        StoreState(*before, all_rows, sequence.states[0]);
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,72 @@
+/* The layer with a single gate: h1 = g(W x + U h0 + b). */
+#include "engine/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "engine/single_gate.cc"
+#include "hwy/foreach_target.h"
+
+#include <memory>
+#include <new>
+
+#include "engine/gate-inl.h"
+#include "engine/recurrent-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+class SingleGate final : public RecurrentLayer {
+  public:
+    bool Pack(const pymps_engine_single_gate &description);
+
+  private:
+    void StartRows(const float *const *x, size_t rows, float *gates) const override;
+    void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+
+    GateWeights gate_;
+};
+
+bool SingleGate::Pack(const pymps_engine_single_gate &description) {
+    const Panels panels = GatePanels(description.outputs);
+    const size_t stride = panels.PaddedOutputs();
+    SetShape({description.inputs, description.outputs, stride, /*has_memory_cell=*/false, /*gates=*/stride,
+              /*scratch=*/0});
+    return gate_.Pack(description.gate, nullptr, description.inputs, description.unit_input, description.half_weights,
+                      panels);
+}
+
+void SingleGate::StartRows(const float *const *x, size_t rows, float *gates) const {
+    StartGate(gate_, x, rows, {gates, shape().stride, kLanes});
+}
+
+void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *) const {
+    const Grid h0 = {before.h, shape().stride, kLanes}, h1 = {after.h, shape().stride, kLanes};
+    const Grid sums = {input.gates, shape().gates, kLanes};
+    ForEachTile(gate_.panels, input.rows, [&](const Block &tile) HWY_ATTR {
+        SumGate(gate_, tile, input, h0, {}, sums);
+        ActivateGate(gate_, tile, sums.Of(tile), h1.Of(tile));
+    });
+}
+
+/* NULL when memory runs out. */
+pymps_engine_layer *NewSingleGate(const pymps_engine_single_gate &description) {
+    std::unique_ptr<SingleGate> layer(new (std::nothrow) SingleGate);
+    return layer != nullptr && layer->Pack(description) ? layer.release() : nullptr;
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace pymps::engine {
+HWY_EXPORT(NewSingleGate);
+} // namespace pymps::engine
+
+extern "C" pymps_engine_layer *pymps_engine_single_gate_create(const pymps_engine_single_gate *single_gate) {
+    using namespace pymps::engine;
+    return HWY_DYNAMIC_DISPATCH(NewSingleGate)(*single_gate);
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* How a step is cut: into tiles of some outputs of some rows, a tile into panels. */
+#if defined(PYMPS_ENGINE_TILES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PYMPS_ENGINE_TILES_INL_H
+#undef PYMPS_ENGINE_TILES_INL_H
+#else
+#define PYMPS_ENGINE_TILES_INL_H
+#endif
+
+#include <algorithm>
+
+#include "engine/packing.h"
+#include "engine/product-inl.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+/* Rows of vectors in memory, every one aligned. Those that go with a block begin where it begins. */
+struct Grid {
+    float *data;
+    size_t row_stride, vector_stride;
+
+    HWY_INLINE float *At(size_t row, size_t vector) const { return data + row * row_stride + vector * vector_stride; }
+    HWY_INLINE Grid Of(const Block &block) const { return {At(block.row, block.first), row_stride, vector_stride}; }
+};
+
+/* Calls f(tile) for all tiles; those that share weights follow each other. */
+template <class Function> HWY_INLINE void ForEachTile(const Panels &panels, size_t rows, Function f) {
+    // Where rows are few a tile takes more panels instead, so that more activations overlap in time.
+    const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * panels.panel_vectors;
+    for (size_t first = 0; first < panels.vectors; first += width) {
+        for (size_t row = 0; row < rows; row += kTileRows)
+            f(Block{first, std::min(width, panels.vectors - first), row, std::min(rows - row, kTileRows)});
+    }
+}
+
+/* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */
+template <class Function> HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, Function f) {
+    for (size_t vector = 0; vector < tile.vectors;) {
+        const size_t first = tile.first + vector, width = panels.Width(first);
+        f(Block{first, width, tile.row, tile.rows}, vector);
+        vector += width;
+    }
+}
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#endif

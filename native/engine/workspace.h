@@ -1,0 +1,48 @@
+/* The scratch memory of one run of a layer. */
+#ifndef PYMPS_ENGINE_WORKSPACE_H
+#define PYMPS_ENGINE_WORKSPACE_H
+
+#include "engine/memory.h"
+
+namespace pymps::engine {
+
+/* The input part of several steps is one product, which reads the weights once for up to this many rows. Bounds the
+ * scratch memory of long sequences. */
+inline constexpr size_t kChunkRows = 64;
+
+/* What a kind of layer needs, in floats per row. */
+struct WorkspaceShape {
+    size_t inputs, outputs;
+    size_t stride; /* of a state's row: the outputs, padded */
+    bool has_memory_cell;
+    size_t gates;   /* W x + b of all gates */
+    size_t scratch; /* whatever a step keeps to itself */
+};
+
+/* Rows of state->h and state->c. Without a memory cell c is NULL. */
+struct State {
+    float *h, *c;
+};
+
+class Workspace {
+  public:
+    /* `memory` may be NULL to learn the size. */
+    Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory);
+
+    size_t bytes() const { return bytes_; }
+
+    State states[2]; /* before and after a step, in turn */
+    float *x;        /* float16 input, converted */
+    float *gates;    /* of a step, or W x + b of a chunk of steps */
+    float *scratch;
+
+  private:
+    float *Take(size_t rows, size_t columns);
+
+    char *memory_;
+    size_t bytes_ = 0;
+};
+
+} // namespace pymps::engine
+
+#endif
