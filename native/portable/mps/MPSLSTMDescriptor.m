@@ -1,5 +1,4 @@
-#import "PMPArgument.h"
-#import <MetalPerformanceShaders/MetalPerformanceShaders.h>
+#import "PMPRNNDescriptor.h"
 
 @implementation MPSLSTMDescriptor
 
@@ -23,14 +22,7 @@
 
 + (instancetype)createLSTMDescriptorWithInputFeatureChannels:(NSUInteger)inputFeatureChannels
                                        outputFeatureChannels:(NSUInteger)outputFeatureChannels {
-    if (inputFeatureChannels == 0 || outputFeatureChannels == 0) {
-        PMPInvalidArgument(@"inputFeatureChannels, outputFeatureChannels: %lu and %lu, expected at least 1 each",
-                           (unsigned long)inputFeatureChannels, (unsigned long)outputFeatureChannels);
-    }
-    MPSLSTMDescriptor *descriptor = [[[self alloc] init] autorelease];
-    descriptor.inputFeatureChannels = inputFeatureChannels;
-    descriptor.outputFeatureChannels = outputFeatureChannels;
-    return descriptor;
+    return [self descriptorWithInputs:inputFeatureChannels outputs:outputFeatureChannels selector:_cmd];
 }
 
 - (instancetype)init {

@@ -9,6 +9,8 @@
 #import <MetalPerformanceShaders/MPSCNNNeuron.h>
 #import <MetalPerformanceShaders/MPSCNNConvolution.h>
 #import <MetalPerformanceShaders/MPSRNNDescriptor.h>
+#import <MetalPerformanceShaders/MPSRNNSingleGateDescriptor.h>
+#import <MetalPerformanceShaders/MPSGRUDescriptor.h>
 #import <MetalPerformanceShaders/MPSLSTMDescriptor.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixId.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixInferenceLayer.h>
