@@ -18,7 +18,7 @@ from setuptools.command.build_ext import build_ext
 
 ROOT = Path(__file__).parent.resolve()
 NATIVE = ROOT / "native"
-MODULES = ["_backend", "_buffer", "_descriptor", "_device", "_layer", "_sequence", "_state", "_stream"]
+MODULES = [path.stem for path in sorted((ROOT / "pymps").glob("*.pyx"))]
 LIBRARY = "libpymps.dylib" if sys.platform == "darwin" else "libpymps.so"
 JOBS = os.cpu_count() or 1
 DEBUG = os.environ.get("PYMPS_DEBUG") == "1"

@@ -56,7 +56,7 @@ $(APPLE_BUILD)/$(1)/backends.o: shim/backends.c
 # A class or function that both sides define is an error of the linker's; the greps find what it can't see: portable
 # code that would bind to Apple's names, and symbols that leave the library beside the C interface.
 check-apple-$(1): $(call apple_objects,$(1))
-	@! $(NM) $(call apple_portable_objects,$(1)) | grep -E ' [^ ] _(OBJC_(META)?CLASS_[$$$$])?(MPS|MTL)'
+	@! $(NM) $(call apple_portable_objects,$(1)) | grep -E ' [^ ] _(OBJC_(META)?CLASS_[$$$$]_)?(MPS|MTL)'
 	@hwy=$$$$($(NM) -u -j $(ENGINE:%.cc=$(APPLE_BUILD)/$(1)/%.o) | grep -E '^__ZNK?3hwy' | sort -u); \
 	$(LD64) -arch $(1) -platform_version macos 12.0 12.0 -syslibroot $(APPLE_SDK) -dylib \
 	    $$$$(for symbol in $$$$hwy; do printf ' -U %s' "$$$$symbol"; done) $(call apple_objects,$(1)) $(APPLE_LIBS) \

@@ -18,11 +18,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pymps._buffer import Buffer
     from pymps._device import Device, devices
+    from pymps._event import SharedEvent
     from pymps._layer import MatrixInferenceLayer
+    from pymps._queue import CommandBuffer, CommandQueue
     from pymps._state import RecurrentState
     from pymps._stream import Stream
-    from pymps.descriptors import LSTMDescriptor
-    from pymps.enums import DataType, NeuronType, RNNSequenceDirection, StorageMode
+    from pymps.data_source import ConvolutionDescriptor, DataSource
+    from pymps.descriptors import GRUDescriptor, LSTMDescriptor, SingleGateDescriptor
+    from pymps.enums import (
+        CommandBufferStatus,
+        DataType,
+        NeuronType,
+        RNNBidirectionalCombineMode,
+        RNNSequenceDirection,
+        StorageMode,
+    )
     from pymps.errors import CommandBufferError, DeviceError
     from pymps.neurons import Neuron
     from pymps.weights import WeightSource
@@ -36,16 +46,25 @@ else:
 
     _MODULES = {
         "Buffer": "_buffer",
+        "CommandBuffer": "_queue",
         "CommandBufferError": "errors",
+        "CommandBufferStatus": "enums",
+        "CommandQueue": "_queue",
+        "ConvolutionDescriptor": "data_source",
+        "DataSource": "data_source",
         "DataType": "enums",
         "Device": "_device",
         "DeviceError": "errors",
+        "GRUDescriptor": "descriptors",
         "LSTMDescriptor": "descriptors",
         "MatrixInferenceLayer": "_layer",
         "Neuron": "neurons",
         "NeuronType": "enums",
+        "RNNBidirectionalCombineMode": "enums",
         "RNNSequenceDirection": "enums",
         "RecurrentState": "_state",
+        "SharedEvent": "_event",
+        "SingleGateDescriptor": "descriptors",
         "StorageMode": "enums",
         "Stream": "_stream",
         "WeightSource": "weights",
@@ -66,16 +85,25 @@ else:
 
 __all__ = [
     "Buffer",
+    "CommandBuffer",
     "CommandBufferError",
+    "CommandBufferStatus",
+    "CommandQueue",
+    "ConvolutionDescriptor",
+    "DataSource",
     "DataType",
     "Device",
     "DeviceError",
+    "GRUDescriptor",
     "LSTMDescriptor",
     "MatrixInferenceLayer",
     "Neuron",
     "NeuronType",
+    "RNNBidirectionalCombineMode",
     "RNNSequenceDirection",
     "RecurrentState",
+    "SharedEvent",
+    "SingleGateDescriptor",
     "StorageMode",
     "Stream",
     "WeightSource",

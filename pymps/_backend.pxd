@@ -4,6 +4,7 @@ from pymps._native cimport *
 cdef object made_here
 
 cdef const pymps_backend **backends(size_t *count) except NULL
+cdef object exception_of(const pymps_error *error)
 cdef int raise_error(const pymps_error *error) except -1 with gil
 
 cdef inline int check(pymps_status status, const pymps_error *error) except -1 nogil:

@@ -38,14 +38,18 @@ cdef backends_function _load() except NULL:
 
 
 cdef int raise_error(const pymps_error *error) except -1 with gil:
+    raise exception_of(error)
+
+
+cdef object exception_of(const pymps_error *error):
     """The one place where a status becomes an exception."""
     text = (<const char *>&error.text[0]).decode("utf-8", "replace")
     if error.status == PYMPS_ERROR_ARGUMENT:
-        raise ValueError(text)
+        return ValueError(text)
     if error.status == PYMPS_ERROR_DEVICE:
-        raise DeviceError(text)
+        return DeviceError(text)
     if error.status == PYMPS_ERROR_MEMORY:
-        raise DeviceError(text if "out of device memory" in text else f"out of device memory: {text}")
+        return DeviceError(text if "out of device memory" in text else f"out of device memory: {text}")
     if error.status == PYMPS_ERROR_COMMAND_BUFFER:
-        raise CommandBufferError(text, error.code)
-    raise RuntimeError(text)
+        return CommandBufferError(text, error.code)
+    return RuntimeError(text)

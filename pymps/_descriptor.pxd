@@ -4,7 +4,14 @@ from pymps._native cimport *
 cdef class NativeDescriptor:
     cdef const pymps_backend *native
     cdef pymps_descriptor *handle  # owned
+
+    cdef int _create(self, object descriptor, object kind) except -1
+    cdef int _set_values(self, object descriptor) except -1
+    cdef int _set_lstm_values(self, object descriptor) except -1
     cdef int _set_weights(self, pymps_matrix_id matrix_id, str name, object source) except -1
+    cdef int _set_data_source(self, pymps_matrix_id matrix_id, str name, object source, tuple shape,
+                              list failures) except -1
 
 
-cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descriptor)
+# `failures` gets what its data sources raise: see raise_failures.
+cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descriptor, list failures)

@@ -101,7 +101,7 @@ cdef class Device:
         """How much this process has allocated on it, in bytes."""
         return self.native.device_current_allocated_size_bytes(self.handle)
 
-    # Buffers know devices, not the reverse: hence the imports in the three methods.
+    # What is made here knows devices, not the reverse: hence the imports in the methods.
 
     def empty(self, shape, dtype="float32"):
         """An array in a buffer of this device that the CPU shares, as Metal hands it out: filled with zeros.
@@ -183,6 +183,43 @@ cdef class Device:
         """
         from pymps._buffer import wrapped_array
         return wrapped_array(self, array)
+
+    def new_command_queue(self, max_command_buffer_count=None):
+        """A queue for command buffers.
+
+        Parameters
+        ----------
+        max_command_buffer_count : int, optional
+            How many command buffers it holds that have not completed. None: 64.
+
+        Returns
+        -------
+        CommandQueue
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not a number of command buffers.
+        DeviceError
+            The device has no queue left.
+        """
+        from pymps._queue import make_queue
+        return make_queue(self, max_command_buffer_count)
+
+    def new_shared_event(self):
+        """An event by which the CPU and command buffers of this device wait for each other.
+
+        Returns
+        -------
+        SharedEvent
+
+        Raises
+        ------
+        DeviceError
+            Out of memory.
+        """
+        from pymps._event import make_event
+        return make_event(self)
 
     cdef bint is_same(self, Device other) noexcept:
         return self.native == other.native and self._info.registry_id == other._info.registry_id

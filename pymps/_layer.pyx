@@ -1,20 +1,18 @@
 """Layers."""
 
 cimport cython
-cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-import numpy as np
-
 from pymps._backend cimport check
-from pymps._buffer cimport Buffer, new_buffer
+from pymps._data_source cimport raise_failures
 from pymps._descriptor cimport NativeDescriptor, make_descriptor
 from pymps._device cimport Device
-from pymps._sequence cimport Sequence, checked_input, checked_output, new_output
-from pymps._state cimport RecurrentState, make_state
-from pymps._values import checked_bool, describe, is_plain_array
-
-cnp.import_array()
+from pymps._queue cimport CommandBuffer
+from pymps._runner cimport Runner, make_runner
+from pymps._sequence cimport Sequence, as_argument, check_overlap, checked_input, checked_output, new_output
+from pymps._state cimport FloatArrays, NewStates, RecurrentState, make_state, make_states
+from pymps._values import checked_bool, checked_member, describe, is_plain_array
+from pymps.enums import RNNBidirectionalCombineMode
 
 
 @cython.final
@@ -27,17 +25,18 @@ cdef class MatrixInferenceLayer:
     ----------
     device : Device
         Where it runs.
-    descriptor : LSTMDescriptor or list of LSTMDescriptor
-        The layers, the one that sees x first. Each one's output channels are the next one's input channels. Later
-        changes of a descriptor do not reach the layer.
+    descriptor : LSTMDescriptor, GRUDescriptor, SingleGateDescriptor, or list of these
+        The layers, the one that sees x first. Each one's output channels are the next one's input channels; or, for
+        bidirectional runs alone, the next one's of the same direction. Later changes of a descriptor do not reach the
+        layer.
 
     Attributes
     ----------
     device : Device
     input_feature_channels : int
-        Features of a row of x, `I` below.
+        Features of a row of x, `I` below: the input channels of the first layer.
     output_feature_channels : int
-        Features of a row of y, `O` below.
+        Features of a row of y, `O` below: the output channels of the last layer.
     number_of_layers : int
         How many layers the stack has.
 
@@ -47,33 +46,49 @@ cdef class MatrixInferenceLayer:
         The message names the argument, what came and what was expected.
     DeviceError
         The device can't hold the layer.
+    Exception
+        Whatever a `DataSource` of a descriptor raises, as it is.
     """
 
     def __cinit__(self, Device device not None, descriptor):
+        self.native = device.native
+        self.device = device
+        self._combine_mode = RNNBidirectionalCombineMode.NONE
+        self._idle = []
+        self._failures = []
+        self._create(descriptor)
+        self._describe()
+
+    cdef int _create(self, object descriptor) except -1:
         descriptors = list(descriptor) if isinstance(descriptor, (list, tuple)) else [descriptor]
         if not descriptors:
-            raise ValueError("descriptor: an empty list, expected at least one LSTMDescriptor")
-        made = [make_descriptor(device.native, one) for one in descriptors]
-        cdef pymps_descriptor **handles = <pymps_descriptor **>PyMem_Calloc(len(made), sizeof(void *))
+            raise ValueError("descriptor: an empty list, expected at least one descriptor")
+        made = [make_descriptor(self.native, one, self._failures) for one in descriptors]
+        cdef size_t count = len(made)
+        cdef pymps_descriptor **handles = <pymps_descriptor **>PyMem_Calloc(count, sizeof(void *))
         if handles == NULL:
             raise MemoryError
         cdef pymps_error error
-        cdef pymps_layer_info info
-        cdef Py_ssize_t index
+        cdef pymps_status status
+        cdef size_t index
         try:
-            for index in range(len(made)):
+            for index in range(count):
                 handles[index] = (<NativeDescriptor>made[index]).handle
-            check(device.native.layer_create(device.handle, handles, len(made), &self.handle, &error), &error)
+            with nogil:
+                status = self.native.layer_create(self.device.handle, handles, count, &self.handle, &error)
         finally:
             PyMem_Free(handles)
-        self.native = device.native
-        self.device = device
-        self.native.layer_info(self.handle, &info)
-        self.input_feature_channels = info.input_feature_channels
-        self.output_feature_channels = info.output_feature_channels
-        self.number_of_layers = info.number_of_layers
+        raise_failures(self._failures)
+        check(status, &error)
         self._outputs = tuple([one.output_feature_channels for one in descriptors])
-        self._idle = []
+        return 0
+
+    cdef int _describe(self) except -1:
+        self.native.layer_info(self.handle, &self._info)
+        self.input_feature_channels = self._info.input_feature_channels
+        self.output_feature_channels = self._info.output_feature_channels
+        self.number_of_layers = self._info.number_of_layers
+        return 0
 
     def __dealloc__(self):
         if self.native != NULL:
@@ -119,46 +134,251 @@ cdef class MatrixInferenceLayer:
         -----
         `LSTMDescriptor` gives the formulas. NaN and infinity are data.
         """
-        cdef Sequence source = checked_input(x, self.input_feature_channels)
+        cdef Sequence source = checked_input("x", x, self.input_feature_channels)
         cdef Sequence target
+        self.check_runs_sequence()
         if state is not None:
             self.check_state(state, source.rows)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         if out is None:
-            y = new_output(source, self.device, self.output_feature_channels)
-            target = Sequence([array[np.newaxis] for array in y] if source.is_list else [y], source.is_list)
+            target = new_output("out", source, self.device, self.output_feature_channels)
+            out = as_argument(target)
         else:
-            y = out
-            target = checked_output(out, source, self.output_feature_channels)
+            target = checked_output("out", out, source, self.output_feature_channels)
+            check_overlap(source, [target])
         states = self._run(source, target, state, source.steps if every else 1)
-        return y, states if every else states[0]
+        return out, states if every else states[0]
 
     cdef list _run(self, Sequence source, Sequence target, RecurrentState state, Py_ssize_t count):
         cdef pymps_state *initial = NULL if state is None else state.handle
-        cdef pymps_state **handles = <pymps_state **>PyMem_Calloc(count, sizeof(void *))
-        if handles == NULL:
-            raise MemoryError
-        cdef pymps_state *taken
-        cdef Runner runner = None
-        cdef Py_ssize_t index
-        states = []
+        cdef NewStates states = make_states(self.native, count)
+        cdef Runner runner = self._runner()
         try:
-            runner = self._runner()
-            runner.stage(self.device, source, target)
+            runner.stage(self.device, [source, target])
             source.copy_in()
             with nogil:
-                runner.run(source, target, initial, count, handles)
+                runner.run(source, target, initial, count, states.handles)
             target.copy_out()
-            for index in range(count):
-                taken, handles[index] = handles[index], NULL
-                states.append(make_state(self, taken, source.rows))
         finally:
-            for index in range(count):
-                self.native.state_release(handles[index])
-            PyMem_Free(handles)
-            if runner is not None:
-                self._idle.append(runner)
-        return states
+            self._idle.append(runner)
+        return states.taken(self, source.rows, None)
+
+    # ---- Both directions ----
+
+    @property
+    def bidirectional_combine_mode(self):
+        """What becomes of the two results of a bidirectional run, an RNNBidirectionalCombineMode: ``NONE`` at first.
+
+        It can be set. ``NONE``: two results. ``ADD``: their sum. ``CONCATENATE``: their features side by side, the
+        forward ones first.
+        """
+        return self._combine_mode
+
+    @bidirectional_combine_mode.setter
+    def bidirectional_combine_mode(self, value):
+        self._combine_mode = checked_member("bidirectional_combine_mode", value, RNNBidirectionalCombineMode)
+
+    def bidirectional(self, x, *, out=None, backward_out=None):
+        """Run the layers of direction ``FORWARD`` from the first step on and those of ``BACKWARD`` from the last one on.
+
+        Both see x and start from zeros; neither sees the other.
+
+        Parameters
+        ----------
+        x : ndarray, shape (T, B, I), float32 or float16, or list of ndarray, shape (rows, I)
+            As for a call of the layer.
+        out : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O), optional
+            As for a call of the layer. O is the number of output channels of the last forward layer (``NONE``, ``ADD``),
+            or of that and the last backward layer together (``CONCATENATE``).
+        backward_out : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O), optional
+            For ``NONE`` alone: the same for the last backward layer.
+
+        Returns
+        -------
+        y : ndarray or list of ndarray
+            `out` where it was given. What stands at index t belongs to step t of x.
+        backward_y : ndarray or list of ndarray
+            For ``NONE`` alone: `backward_out` where it was given.
+
+        Raises
+        ------
+        TypeError, ValueError, DeviceError, CommandBufferError
+            As from a call of the layer. ValueError also where the stack lacks one of the directions, and where ``ADD``
+            finds different numbers of output channels.
+        """
+        cdef Sequence source = checked_input("x", x, self.input_feature_channels)
+        forward, backward = self._checked_pair(source, out, backward_out, ("out", "backward_out"))
+        self._run_bidirectional(source, forward, backward)
+        y = as_argument(forward) if out is None else out
+        if backward is None:
+            return y
+        return y, as_argument(backward) if backward_out is None else backward_out
+
+    cdef tuple _checked_pair(self, Sequence source, object out, object backward_out, tuple names):
+        cdef Py_ssize_t channels = self._combined_channels()
+        wanted = [(names[0], out, channels)]
+        if self._combine_mode == RNNBidirectionalCombineMode.NONE:
+            wanted.append((names[1], backward_out, self._info.backward_output_feature_channels))
+        elif backward_out is not None:
+            raise ValueError(f"{names[1]}: {describe(backward_out)}, expected None where the combine mode is "
+                             f"{self._combine_mode.name}")
+        pair = []
+        for name, value, features in wanted:
+            if value is None:
+                pair.append(new_output(name, source, self.device, features))
+            else:
+                pair.append(checked_output(name, value, source, features))
+        check_overlap(source, pair)
+        return pair[0], pair[1] if len(pair) == 2 else None
+
+    cdef Py_ssize_t _combined_channels(self) except -1:
+        """The channels of the forward destinations."""
+        if not self._info.runs_bidirectional_sequence:
+            raise ValueError(
+                "the stack can't run bidirectionally, expected forward and backward layers that take the same input and "
+                "of each direction a chain of layers that fit each other"
+            )
+        cdef Py_ssize_t forward = self._info.forward_output_feature_channels
+        cdef Py_ssize_t backward = self._info.backward_output_feature_channels
+        if self._combine_mode == RNNBidirectionalCombineMode.ADD and forward != backward:
+            raise ValueError(
+                f"bidirectional_combine_mode: ADD for {forward} forward and {backward} backward output channels, "
+                "expected as many of the one as of the other"
+            )
+        return forward + backward if self._combine_mode == RNNBidirectionalCombineMode.CONCATENATE else forward
+
+    cdef int _run_bidirectional(self, Sequence source, Sequence forward, Sequence backward) except -1:
+        cdef Sequence target
+        targets = [forward] if backward is None else [forward, backward]
+        cdef Runner runner = self._runner()
+        try:
+            runner.stage(self.device, [source, *targets])
+            source.copy_in()
+            runner.run_bidirectional(source, forward, backward, <pymps_combine_mode><int>self._combine_mode)
+            for target in targets:
+                target.copy_out()
+        finally:
+            self._idle.append(runner)
+        return 0
+
+    # ---- On a command buffer ----
+
+    def encode_sequence(self, CommandBuffer command_buffer not None, sources, destinations, state=None, *,
+                        store_all_intermediate_states=False, states_are_temporary=False):
+        """Encode what a call of the layer does; it happens once the command buffer is committed.
+
+        Parameters
+        ----------
+        command_buffer : CommandBuffer
+            Of the layer's device.
+        sources : ndarray, shape (T, B, I), float32 or float16, or list of ndarray, shape (rows, I)
+            As `x` of a call, in a buffer of the device: nothing is copied. Kept alive until the command buffer has
+            completed, and not to change until then.
+        destinations : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O)
+            As `out` of a call, in a buffer of the device. Complete once the command buffer is.
+        state : RecurrentState, optional
+            Where the sequences start. It is complete, or made by work of the same queue that was committed before or
+            encoded into the same command buffer before, or else the command buffer waits for it by an event.
+        store_all_intermediate_states : bool
+            Make the state after every step, not only after the last.
+        states_are_temporary : bool
+            Make states that live on this command buffer alone: of use as `state` of what is encoded into it later.
+
+        Returns
+        -------
+        list of RecurrentState
+            The state after the last step, or after each step. They can be read once the command buffer has completed.
+
+        Raises
+        ------
+        TypeError, ValueError, DeviceError
+            As from a call of the layer. ValueError also where an array lies outside the device's buffers, and where the
+            command buffer is committed.
+        RuntimeError
+            Another thread is encoding into the command buffer.
+        """
+        cdef Sequence source = checked_input("sources", sources, self.input_feature_channels)
+        cdef Sequence target = checked_output("destinations", destinations, source, self.output_feature_channels)
+        check_overlap(source, [target])
+        self.check_runs_sequence()
+        self._check_command_buffer(command_buffer)
+        cdef pymps_state *initial = NULL
+        if state is not None:
+            self.check_state(state, source.rows, command_buffer)
+            initial = (<RecurrentState>state).handle
+        every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
+        cdef bint are_temporary = checked_bool("states_are_temporary", states_are_temporary)
+        source.locate_in_place(self.device)
+        target.locate_in_place(self.device)
+        cdef NewStates states = make_states(self.native, source.steps if every else 1)
+        cdef pymps_error error
+        cdef pymps_status status
+        cdef Runner runner = self._runner()
+        try:
+            command_buffer.begin()
+            with nogil:
+                status = self.native.layer_encode_sequence(
+                    runner.layer, command_buffer.handle, source.steps, source.matrices, target.matrices, initial,
+                    states.count, are_temporary, states.handles, &error)
+            command_buffer.end(status, &error)
+        finally:
+            self._idle.append(runner)
+        return states.taken(self, source.rows, command_buffer)
+
+    def encode_bidirectional_sequence(self, CommandBuffer command_buffer not None, sources, forward, backward=None):
+        """Encode what `bidirectional` does; it happens once the command buffer is committed.
+
+        Parameters
+        ----------
+        command_buffer : CommandBuffer
+            Of the layer's device.
+        sources : ndarray, shape (T, B, I), float32 or float16, or list of ndarray, shape (rows, I)
+            As `x` of `bidirectional`, in a buffer of the device: nothing is copied. Kept alive until the command buffer
+            has completed, and not to change until then.
+        forward : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O)
+            As `out` of `bidirectional`, in a buffer of the device. Complete once the command buffer is.
+        backward : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O), optional
+            The same for `backward_out`: needed where `bidirectional_combine_mode` is ``NONE``.
+
+        Raises
+        ------
+        TypeError, ValueError, RuntimeError
+            As from `bidirectional` and `encode_sequence`.
+        """
+        cdef Sequence source = checked_input("sources", sources, self.input_feature_channels)
+        if forward is None or (backward is None and self._combine_mode == RNNBidirectionalCombineMode.NONE):
+            raise TypeError(f"{'forward' if forward is None else 'backward'}: None, expected an array or a list of arrays")
+        cdef Sequence target, backward_target
+        target, backward_target = self._checked_pair(source, forward, backward, ("forward", "backward"))
+        self._check_command_buffer(command_buffer)
+        source.locate_in_place(self.device)
+        target.locate_in_place(self.device)
+        cdef pymps_matrix *backward_matrices = NULL
+        if backward_target is not None:
+            backward_target.locate_in_place(self.device)
+            backward_matrices = backward_target.matrices
+        cdef pymps_combine_mode mode = <pymps_combine_mode><int>self._combine_mode
+        cdef pymps_error error
+        cdef pymps_status status
+        cdef Runner runner = self._runner()
+        try:
+            command_buffer.begin()
+            with nogil:
+                status = self.native.layer_encode_bidirectional_sequence(
+                    runner.layer, command_buffer.handle, source.steps, source.matrices, target.matrices,
+                    backward_matrices, mode, &error)
+            command_buffer.end(status, &error)
+        finally:
+            self._idle.append(runner)
+
+    cdef int _check_command_buffer(self, CommandBuffer command_buffer) except -1:
+        if not self.device.is_same(command_buffer.queue.device):
+            raise ValueError(
+                f"command_buffer: of {command_buffer.queue.device!r}, expected one of {self.device!r}, the layer's device"
+            )
+        return 0
+
+    # ---- States and streams ----
 
     def state(self, h=None, c=None):
         """A state to start from.
@@ -167,7 +387,8 @@ cdef class MatrixInferenceLayer:
         ----------
         h, c : list of (ndarray, shape (B, O of that layer), float32, or None), optional
             The output and the memory cell of each layer of the stack, the layer that sees x first. None stands for
-            zeros. At least one array is needed: it says what B is. Copied.
+            zeros; a layer other than an LSTM has no memory cell, and takes None alone. At least one array is needed: it
+            says what B is. Copied.
 
         Returns
         -------
@@ -183,6 +404,7 @@ cdef class MatrixInferenceLayer:
         given = [array for values in (h, c) if isinstance(values, (list, tuple)) for array in values]
         rows = [array.shape[0] for array in given if is_plain_array(array) and array.ndim == 2]
         cdef Py_ssize_t batch = rows[0] if rows else 0
+        self.check_runs_sequence()
         cdef FloatArrays outputs = FloatArrays("h", h, batch, self._outputs)
         cdef FloatArrays cells = FloatArrays("c", c, batch, self._outputs)
         if batch == 0:
@@ -219,100 +441,35 @@ cdef class MatrixInferenceLayer:
         from pymps._stream import Stream  # streams know layers, not the reverse
         return Stream(self, batch)
 
-    cdef int check_state(self, object state, Py_ssize_t batch) except -1:
+    cdef int check_state(self, object state, Py_ssize_t batch, CommandBuffer command_buffer=None) except -1:
         if not isinstance(state, RecurrentState):
             raise TypeError(f"state: {describe(state)}, expected a RecurrentState or None")
         if (<RecurrentState>state).layer is not self:
             raise ValueError("state: of another layer, expected one of this layer")
         if (<RecurrentState>state).batch != batch:
             raise ValueError(f"state: {(<RecurrentState>state).batch} rows, expected {batch}")
+        return (<RecurrentState>state).check_start(command_buffer)
+
+    cdef int check_runs_sequence(self) except -1:
+        if not self._info.runs_sequence:
+            raise ValueError(
+                "the stack is for bidirectional runs alone, expected one in which each layer's output channels are the "
+                "next one's input channels"
+            )
         return 0
 
     cdef Runner _runner(self):
         """A runner for one call, which puts it back into `_idle`."""
         if self._idle:
             return self._idle.pop()
-        cdef Runner runner = Runner.__new__(Runner)
-        cdef pymps_error error
-        runner.native = self.native
-        check(self.native.layer_copy(self.handle, &runner.layer, &error), &error)
-        check(self.native.queue_create(self.device.handle, &runner.queue, &error), &error)
+        cdef Runner runner = make_runner(self.native, self.handle, self.device)
+        raise_failures(self._failures)
         return runner
 
     def __repr__(self):
-        channels = " -> ".join(map(str, (self.input_feature_channels, *self._outputs)))
-        return f"<pymps.MatrixInferenceLayer {channels} on {self.device!r}>"
-
-
-@cython.final
-cdef class Runner:
-    """All that one call needs for itself, so that calls in different threads share nothing: a copy of the layer, a
-    command queue, staging memory."""
-
-    def __dealloc__(self):
-        if self.native != NULL:
-            self.native.layer_release(self.layer)
-            self.native.queue_release(self.queue)
-
-    cdef int stage(self, Device device, Sequence x, Sequence y) except -1:
-        x.locate(device)
-        y.locate(device)
-        cdef size_t needed = x.staging_bytes + y.staging_bytes
-        if needed == 0:
-            return 0
-        if self.staging is None or self.native.buffer_length_bytes(self.staging.handle) < needed:
-            self.staging = None  # first, so that the device need not hold both
-            self.staging = new_buffer(device, needed)
-        x.stage(self.staging, 0)
-        y.stage(self.staging, x.staging_bytes)
-        return 0
-
-    cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
-                 pymps_state **states) except -1 nogil:
-        cdef pymps_command_buffer *command_buffer = NULL
-        cdef pymps_error error
-        cdef pymps_status status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
-        if status == PYMPS_OK:
-            status = self.native.layer_encode_sequence(self.layer, command_buffer, x.steps, x.matrices, y.matrices,
-                                                       state, state_count, False, states, &error)
-        if status == PYMPS_OK:
-            status = self.native.command_buffer_commit(command_buffer, &error)
-        if status == PYMPS_OK:
-            status = self.native.command_buffer_wait(command_buffer, &error)
-        self.native.command_buffer_release(command_buffer)
-        return check(status, &error)
-
-
-@cython.final
-cdef class FloatArrays:
-    """h or c of a stack, as C wants it: one pointer per layer."""
-
-    cdef const float **data  # owned; NULL where there are none
-    cdef list arrays         # what it points to
-
-    def __cinit__(self, str name, object values, Py_ssize_t batch, tuple outputs):
-        if values is None:
-            return
-        if not isinstance(values, (list, tuple)):
-            raise TypeError(f"{name}: {describe(values)}, expected a list of arrays, one per layer")
-        if len(values) != len(outputs):
-            raise ValueError(f"{name}: {len(values)} arrays, expected {len(outputs)}, one per layer")
-        self.data = <const float **>PyMem_Calloc(len(values), sizeof(void *))
-        if self.data == NULL:
-            raise MemoryError
-        self.arrays = []
-        cdef Py_ssize_t index
-        for index, array in enumerate(values):
-            if array is None:
-                continue
-            expected = f"a float32 array of shape ({batch or 'B'}, {outputs[index]})"
-            if not is_plain_array(array) or array.dtype != np.float32:
-                raise TypeError(f"{name}[{index}]: {describe(array)}, expected {expected}")
-            if array.shape != (batch, outputs[index]) or batch == 0:
-                raise ValueError(f"{name}[{index}]: {describe(array)}, expected {expected}")
-            kept = np.ascontiguousarray(array)
-            self.arrays.append(kept)
-            self.data[index] = <const float *>cnp.PyArray_DATA(kept)
-
-    def __dealloc__(self):
-        PyMem_Free(self.data)
+        if self._info.runs_sequence:
+            outputs = " -> ".join(map(str, self._outputs))
+        else:
+            outputs = (f"{self._info.forward_output_feature_channels} forward, "
+                       f"{self._info.backward_output_feature_channels} backward")
+        return f"<pymps.MatrixInferenceLayer {self.input_feature_channels} -> {outputs} on {self.device!r}>"

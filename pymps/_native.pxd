@@ -1,5 +1,5 @@
 # The C interface as Cython sees it: declarations only. pymps.h is where they are explained.
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "pymps.h" nogil:
     ctypedef enum pymps_status:
@@ -18,6 +18,7 @@ cdef extern from "pymps.h" nogil:
     ctypedef enum pymps_data_type:
         PYMPS_FLOAT32
         PYMPS_FLOAT16
+        PYMPS_UINT8
 
     ctypedef struct pymps_neuron:
         int32_t type
@@ -35,7 +36,16 @@ cdef extern from "pymps.h" nogil:
         const float (*ranges)[2]
         const float *lookup_table
 
+    ctypedef struct pymps_data_source:
+        void *context
+        void (*retain)(void *context) noexcept nogil
+        void (*release)(void *context) noexcept nogil
+        pymps_status (*load)(void *context, pymps_weights *weights, pymps_error *error) noexcept nogil
+        void (*purge)(void *context) noexcept nogil
+
     ctypedef enum pymps_matrix_id:
+        PYMPS_SINGLE_GATE_INPUT_WEIGHTS
+        PYMPS_SINGLE_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS
@@ -48,6 +58,22 @@ cdef extern from "pymps.h" nogil:
         PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_OUTPUT_GATE_MEMORY_WEIGHTS
+        PYMPS_GRU_INPUT_GATE_INPUT_WEIGHTS
+        PYMPS_GRU_INPUT_GATE_RECURRENT_WEIGHTS
+        PYMPS_GRU_RECURRENT_GATE_INPUT_WEIGHTS
+        PYMPS_GRU_RECURRENT_GATE_RECURRENT_WEIGHTS
+        PYMPS_GRU_OUTPUT_GATE_INPUT_WEIGHTS
+        PYMPS_GRU_OUTPUT_GATE_RECURRENT_WEIGHTS
+        PYMPS_GRU_OUTPUT_GATE_INPUT_GATE_WEIGHTS
+
+    ctypedef enum pymps_sequence_direction:
+        PYMPS_SEQUENCE_FORWARD
+        PYMPS_SEQUENCE_BACKWARD
+
+    ctypedef enum pymps_combine_mode:
+        PYMPS_COMBINE_NONE
+        PYMPS_COMBINE_ADD
+        PYMPS_COMBINE_CONCATENATE
 
     ctypedef enum pymps_storage_mode:
         PYMPS_STORAGE_SHARED
@@ -62,6 +88,22 @@ cdef extern from "pymps.h" nogil:
 
     ctypedef struct pymps_layer_info:
         size_t input_feature_channels, output_feature_channels, number_of_layers
+        bint runs_sequence, runs_bidirectional_sequence
+        size_t forward_output_feature_channels, backward_output_feature_channels
+
+    ctypedef enum pymps_command_buffer_status:
+        PYMPS_COMMAND_BUFFER_NOT_ENQUEUED
+        PYMPS_COMMAND_BUFFER_ENQUEUED
+        PYMPS_COMMAND_BUFFER_COMMITTED
+        PYMPS_COMMAND_BUFFER_SCHEDULED
+        PYMPS_COMMAND_BUFFER_COMPLETED
+        PYMPS_COMMAND_BUFFER_ERROR
+
+    ctypedef struct pymps_command_buffer_times:
+        double kernel_start, kernel_end, gpu_start, gpu_end
+
+    ctypedef void pymps_command_buffer_handler(void *context, pymps_status status,
+                                               const pymps_error *error) noexcept nogil
 
     ctypedef struct pymps_device
     ctypedef struct pymps_buffer
@@ -70,6 +112,7 @@ cdef extern from "pymps.h" nogil:
     ctypedef struct pymps_state
     ctypedef struct pymps_queue
     ctypedef struct pymps_command_buffer
+    ctypedef struct pymps_shared_event
     ctypedef struct pymps_stream
 
     ctypedef struct pymps_matrix:
@@ -103,17 +146,32 @@ cdef extern from "pymps.h" nogil:
 
         pymps_status (*lstm_descriptor_create)(size_t input_feature_channels, size_t output_feature_channels,
                                                pymps_descriptor **descriptor, pymps_error *error) noexcept nogil
+        pymps_status (*gru_descriptor_create)(size_t input_feature_channels, size_t output_feature_channels,
+                                              pymps_descriptor **descriptor, pymps_error *error) noexcept nogil
+        pymps_status (*single_gate_descriptor_create)(size_t input_feature_channels, size_t output_feature_channels,
+                                                      pymps_descriptor **descriptor,
+                                                      pymps_error *error) noexcept nogil
         void (*descriptor_release)(pymps_descriptor *descriptor) noexcept nogil
         pymps_status (*descriptor_set_weights)(pymps_descriptor *descriptor, pymps_matrix_id matrix_id,
                                                const pymps_weights *weights, pymps_error *error) noexcept nogil
+        pymps_status (*descriptor_set_data_source)(pymps_descriptor *descriptor, pymps_matrix_id matrix_id,
+                                                   const pymps_data_source *source,
+                                                   pymps_error *error) noexcept nogil
         void (*descriptor_set_use_layer_input_unit_transform_mode)(pymps_descriptor *descriptor,
                                                                    bint value) noexcept nogil
         void (*descriptor_set_use_float32_weights)(pymps_descriptor *descriptor, bint value) noexcept nogil
+        pymps_status (*descriptor_set_layer_sequence_direction)(pymps_descriptor *descriptor,
+                                                                pymps_sequence_direction direction,
+                                                                pymps_error *error) noexcept nogil
         pymps_status (*lstm_descriptor_set_memory_weights_are_diagonal)(pymps_descriptor *descriptor, bint value,
                                                                         pymps_error *error) noexcept nogil
         pymps_status (*lstm_descriptor_set_cell_to_output_neuron)(pymps_descriptor *descriptor,
                                                                   const pymps_neuron *neuron,
                                                                   pymps_error *error) noexcept nogil
+        pymps_status (*gru_descriptor_set_gate_pnorm_value)(pymps_descriptor *descriptor, float value,
+                                                            pymps_error *error) noexcept nogil
+        pymps_status (*gru_descriptor_set_flip_output_gates)(pymps_descriptor *descriptor, bint value,
+                                                             pymps_error *error) noexcept nogil
 
         pymps_status (*layer_create)(pymps_device *device, pymps_descriptor **descriptors, size_t count,
                                      pymps_layer **layer, pymps_error *error) noexcept nogil
@@ -122,24 +180,74 @@ cdef extern from "pymps.h" nogil:
         void (*layer_info)(pymps_layer *layer, pymps_layer_info *info) noexcept nogil
 
         pymps_status (*queue_create)(pymps_device *device, pymps_queue **queue, pymps_error *error) noexcept nogil
+        pymps_status (*queue_create_with_max_command_buffer_count)(pymps_device *device,
+                                                                   size_t max_command_buffer_count,
+                                                                   pymps_queue **queue,
+                                                                   pymps_error *error) noexcept nogil
         void (*queue_release)(pymps_queue *queue) noexcept nogil
         pymps_status (*command_buffer_create)(pymps_queue *queue, pymps_command_buffer **command_buffer,
                                               pymps_error *error) noexcept nogil
         void (*command_buffer_release)(pymps_command_buffer *command_buffer) noexcept nogil
+        pymps_status (*command_buffer_enqueue)(pymps_command_buffer *command_buffer,
+                                               pymps_error *error) noexcept nogil
         pymps_status (*command_buffer_commit)(pymps_command_buffer *command_buffer,
                                               pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_wait_until_scheduled)(pymps_command_buffer *command_buffer,
+                                                            pymps_error *error) noexcept nogil
         pymps_status (*command_buffer_wait)(pymps_command_buffer *command_buffer, pymps_error *error) noexcept nogil
+        pymps_command_buffer_status (*command_buffer_status)(pymps_command_buffer *command_buffer) noexcept nogil
+        void (*command_buffer_times)(pymps_command_buffer *command_buffer,
+                                     pymps_command_buffer_times *times) noexcept nogil
+        pymps_status (*command_buffer_add_scheduled_handler)(pymps_command_buffer *command_buffer,
+                                                             pymps_command_buffer_handler *handler,
+                                                             void (*release)(void *context) noexcept nogil,
+                                                             void *context, pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_add_completed_handler)(pymps_command_buffer *command_buffer,
+                                                             pymps_command_buffer_handler *handler,
+                                                             void (*release)(void *context) noexcept nogil,
+                                                             void *context, pymps_error *error) noexcept nogil
+
+        pymps_status (*shared_event_create)(pymps_device *device, pymps_shared_event **event,
+                                            pymps_error *error) noexcept nogil
+        void (*shared_event_release)(pymps_shared_event *event) noexcept nogil
+        uint64_t (*shared_event_signaled_value)(pymps_shared_event *event) noexcept nogil
+        void (*shared_event_set_signaled_value)(pymps_shared_event *event, uint64_t value) noexcept nogil
+        pymps_status (*command_buffer_encode_signal_event)(pymps_command_buffer *command_buffer,
+                                                           pymps_shared_event *event, uint64_t value,
+                                                           pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_encode_wait_event)(pymps_command_buffer *command_buffer,
+                                                         pymps_shared_event *event, uint64_t value,
+                                                         pymps_error *error) noexcept nogil
+
+        pymps_status (*command_buffer_copy)(pymps_command_buffer *command_buffer, pymps_buffer *source,
+                                            size_t source_offset_bytes, pymps_buffer *destination,
+                                            size_t destination_offset_bytes, size_t length_bytes,
+                                            pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_fill)(pymps_command_buffer *command_buffer, pymps_buffer *buffer,
+                                            size_t offset_bytes, size_t length_bytes, uint8_t value,
+                                            pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_synchronize)(pymps_command_buffer *command_buffer, pymps_buffer *buffer,
+                                                   pymps_error *error) noexcept nogil
 
         pymps_status (*layer_encode_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
                                               const pymps_matrix *sources, const pymps_matrix *destinations,
                                               pymps_state *state, size_t state_count, bint states_are_temporary,
                                               pymps_state **states, pymps_error *error) noexcept nogil
+        pymps_status (*layer_encode_bidirectional_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer,
+                                                            size_t steps, const pymps_matrix *sources,
+                                                            const pymps_matrix *forward_destinations,
+                                                            const pymps_matrix *backward_destinations,
+                                                            pymps_combine_mode combine_mode,
+                                                            pymps_error *error) noexcept nogil
 
         pymps_status (*state_create)(pymps_layer *layer, size_t rows, const float **h, const float **c,
                                      pymps_state **state, pymps_error *error) noexcept nogil
         void (*state_release)(pymps_state *state) noexcept nogil
         pymps_status (*state_matrix)(pymps_state *state, size_t layer_index, pymps_state_matrix which,
                                      pymps_matrix *matrix, pymps_error *error) noexcept nogil
+        bint (*state_is_temporary)(pymps_state *state) noexcept nogil
+        size_t (*state_read_count)(pymps_state *state) noexcept nogil
+        pymps_status (*state_set_read_count)(pymps_state *state, size_t read_count, pymps_error *error) noexcept nogil
 
         pymps_status (*matrix_read)(pymps_device *device, const pymps_matrix *matrix, void *destination,
                                     pymps_error *error) noexcept nogil

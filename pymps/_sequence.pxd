@@ -4,6 +4,7 @@ from pymps._native cimport *
 
 
 cdef class Sequence:
+    cdef str name                # of the argument
     cdef list blocks             # arrays of shape (steps, rows, features), one after the other in time
     cdef bint is_list            # whether they came as a list, one step each
     cdef Py_ssize_t steps, rows  # all steps; the rows of the first
@@ -14,12 +15,15 @@ cdef class Sequence:
     cdef list _copies            # and after `stage`, as (block, its copy in staging memory)
 
     cdef int locate(self, Device device) except -1
+    cdef int locate_in_place(self, Device device) except -1
     cdef int stage(self, Buffer staging, size_t offset) except -1
     cdef int copy_in(self) except -1
     cdef int copy_out(self) except -1
     cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1
 
 
-cdef Sequence checked_input(object x, Py_ssize_t features)
-cdef Sequence checked_output(object out, Sequence x, Py_ssize_t features)
-cdef object new_output(Sequence x, Device device, Py_ssize_t features)
+cdef Sequence checked_input(str name, object x, Py_ssize_t features)
+cdef Sequence checked_output(str name, object out, Sequence x, Py_ssize_t features)
+cdef int check_overlap(Sequence x, list outs) except -1
+cdef Sequence new_output(str name, Sequence x, Device device, Py_ssize_t features)
+cdef object as_argument(Sequence sequence)

@@ -26,9 +26,10 @@ cdef object MAX_OVERLAP_WORK = 100_000
 
 @cython.final
 cdef class Sequence:
-    """The steps of x or of out. The arrays have been checked."""
+    """The steps of an input or an output. The arrays have been checked."""
 
-    def __cinit__(self, list blocks, bint is_list):
+    def __cinit__(self, str name, list blocks, bint is_list):
+        self.name = name
         self.blocks = blocks
         self.is_list = is_list
         self.steps = sum([len(block) for block in blocks])
@@ -55,6 +56,17 @@ cdef class Sequence:
                 self._outside.append((block, first))
                 self.staging_bytes += aligned(block.nbytes)
             first += len(block)
+        return 0
+
+    cdef int locate_in_place(self, Device device) except -1:
+        """The same where there is no staging memory."""
+        self.locate(device)
+        if self._outside:
+            name = f"{self.name}[{self._outside[0][1]}]" if self.is_list else self.name
+            raise ValueError(
+                f"{name}: memory that no matrix in a buffer of the device describes, expected an array from the device's "
+                "empty, zeros, array or wrap, or rows of one in their order"
+            )
         return 0
 
     cdef int stage(self, Buffer staging, size_t offset) except -1:
@@ -129,36 +141,35 @@ cdef bint lies_in(cnp.ndarray block, Buffer buffer) noexcept:
 
 # ---- Checks ----
 
-cdef Sequence checked_input(object x, Py_ssize_t features):
-    return checked_sequence("x", x, isinstance(x, (list, tuple)), features)
+cdef Sequence checked_input(str name, object x, Py_ssize_t features):
+    return checked_sequence(name, x, isinstance(x, (list, tuple)), features)
 
 
-cdef Sequence checked_output(object out, Sequence x, Py_ssize_t features):
-    """Checks out by itself, against the steps of x, and that it shares no memory with them or with itself."""
+cdef Sequence checked_output(str name, object out, Sequence x, Py_ssize_t features):
+    """Checks out by itself and against the steps of x."""
     if x.is_list and not isinstance(out, (list, tuple)):
-        raise TypeError(f"out: {describe(out)}, expected a list of arrays, as x is")
-    cdef Sequence checked = checked_sequence("out", out, x.is_list, features)
+        raise TypeError(f"{name}: {describe(out)}, expected a list of arrays, as {x.name} is")
+    cdef Sequence checked = checked_sequence(name, out, x.is_list, features)
     if len(checked.blocks) != len(x.blocks):
-        raise ValueError(f"out: {len(checked.blocks)} steps, expected {len(x.blocks)}, those of x")
+        raise ValueError(f"{name}: {len(checked.blocks)} steps, expected {len(x.blocks)}, those of {x.name}")
     if checked.dtype != x.dtype:
-        raise TypeError(f"out: {checked.dtype}, expected {x.dtype}, the dtype of x")
+        raise TypeError(f"{name}: {checked.dtype}, expected {x.dtype}, the dtype of {x.name}")
     for index, (block, source) in enumerate(zip(checked.blocks, x.blocks)):
-        name = f"out[{index}]" if x.is_list else "out"
+        where = f"{name}[{index}]" if x.is_list else name
         if block.shape[:2] != source.shape[:2]:
             axes = slice(1 if x.is_list else 0, None)
             expected = (source.shape[:2] + (features,))[axes]
-            raise ValueError(f"{name}: shape {block.shape[axes]}, expected {expected}")
+            raise ValueError(f"{where}: shape {block.shape[axes]}, expected {expected}")
         if not block.flags.writeable:
-            raise ValueError(f"{name}: read-only, expected a writable array")
+            raise ValueError(f"{where}: read-only, expected a writable array")
         if overlaps_itself(block):
-            raise ValueError(f"{name}: rows that share memory (strides {block.strides}), expected rows apart")
-    check_overlap(x, checked)
+            raise ValueError(f"{where}: rows that share memory (strides {block.strides}), expected rows apart")
     return checked
 
 
 cdef Sequence checked_sequence(str name, object value, bint is_list, Py_ssize_t features):
     if not is_list:
-        return Sequence([checked_block(name, value, 3, features)], False)
+        return Sequence(name, [checked_block(name, value, 3, features)], False)
     if not value:
         raise ValueError(f"{name}: empty, expected at least one step")
     blocks = [checked_block(f"{name}[{step}]", array, 2, features)[np.newaxis] for step, array in enumerate(value)]
@@ -170,7 +181,7 @@ cdef Sequence checked_sequence(str name, object value, bint is_list, Py_ssize_t 
                 f"{name}[{step}]: {block.shape[1]} rows, expected at most the {blocks[step - 1].shape[1]} of the step "
                 "before: sequences may end but not begin later"
             )
-    return Sequence(blocks, True)
+    return Sequence(name, blocks, True)
 
 
 cdef object checked_block(str name, object array, int ndim, Py_ssize_t features):
@@ -196,25 +207,36 @@ cdef bint overlaps_itself(cnp.ndarray block):
     return False
 
 
-cdef int check_overlap(Sequence x, Sequence out) except -1:
-    """Goes through all blocks by address; `reaching` are those before that reach beyond the present one's start."""
+cdef int check_overlap(Sequence x, list outs) except -1:
+    """No step of an output shares memory with any other step but those of x with each other.
+
+    Goes through all blocks by address; `reaching` are those before that reach beyond the present one's start.
+    """
     cdef uintptr_t first, end
+    sequences = [x, *outs]
     spans = []
-    for name, sequence in (("x", x), ("out", out)):
+    for number, sequence in enumerate(sequences):
         for index, block in enumerate((<Sequence>sequence).blocks):
             find_byte_bounds(block, &first, &end)
-            spans.append((first, end, name, index, block))
+            spans.append((first, end, number, index, block))
     spans.sort(key=lambda span: span[:2])
-    reaching = {"x": [], "out": []}
-    for low, high, name, index, block in spans:
-        for other in ("x", "out") if name == "out" else ("out",):
+    reaching = [[] for _ in sequences]
+    for low, high, number, index, block in spans:
+        for other in range(0 if number > 0 else 1, len(sequences)):
             reaching[other] = [span for span in reaching[other] if span[1] > low]
             for _, _, _, other_index, other_block in reaching[other]:
                 if shares_memory(block, other_block):
-                    where = f"step {index} of {name} and step {other_index} of {other}" if x.is_list else "x and out"
-                    raise ValueError(f"out: {where} share memory, expected memory of its own")
-        reaching[name].append((low, high, name, index, block))
+                    raise_overlap(sequences, sorted([(index, number), (other_index, other)]))
+        reaching[number].append((low, high, number, index, block))
     return 0
+
+
+cdef int raise_overlap(list sequences, list places) except -1:
+    names = [(<Sequence>sequence).name for sequence in sequences]
+    text = " and ".join([f"step {step} of {names[number]}" for step, number in places])
+    if not (<Sequence>sequences[0]).is_list:
+        text = " and ".join([names[number] for step, number in places])
+    raise ValueError(f"{names[max(places[0][1], places[1][1])]}: {text} share memory, expected memory of its own")
 
 
 cdef bint shares_memory(object a, object b) except -1:
@@ -226,9 +248,15 @@ cdef bint shares_memory(object a, object b) except -1:
 
 # ---- Results ----
 
-cdef object new_output(Sequence x, Device device, Py_ssize_t features):
+cdef Sequence new_output(str name, Sequence x, Device device, Py_ssize_t features):
     """Arrays for the output, in the form of x, in one buffer of the device."""
     if not x.is_list:
-        return new_array(device, (x.steps, x.rows, features), x.dtype)
+        return Sequence(name, [new_array(device, (x.steps, x.rows, features), x.dtype)], False)
     ends = np.cumsum([block.shape[1] for block in x.blocks])
-    return np.split(new_array(device, (int(ends[len(ends) - 1]), features), x.dtype), ends[:len(ends) - 1])
+    rows = new_array(device, (1, int(ends[len(ends) - 1]), features), x.dtype)
+    return Sequence(name, np.split(rows, ends[:len(ends) - 1], axis=1), True)
+
+
+cdef object as_argument(Sequence sequence):
+    """The arrays as a caller has them."""
+    return [block[0] for block in sequence.blocks] if sequence.is_list else sequence.blocks[0]

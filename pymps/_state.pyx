@@ -2,15 +2,15 @@
 
 cimport cython
 cimport numpy as cnp
-
-import operator
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 import numpy as np
 
 from pymps._backend cimport check, made_here
 from pymps._buffer cimport Buffer, array_over, make_buffer
 from pymps._device cimport Device
-from pymps._values import describe
+from pymps._queue cimport CommandBuffer
+from pymps._values import COUNT_MAX, checked_int, describe, is_plain_array
 
 cnp.import_array()
 
@@ -20,7 +20,8 @@ cdef class RecurrentState:
     """What a layer remembers: the output h and the memory cell c of each layer of its stack
     (``MPSRNNRecurrentMatrixState``).
 
-    It is made by calling a `MatrixInferenceLayer`, by its `state` method, and by `Stream.state`. It never changes.
+    It is made by calling a `MatrixInferenceLayer`, by its methods `state` and `encode_sequence`, and by `Stream.state`.
+    It never changes.
 
     Attributes
     ----------
@@ -43,6 +44,25 @@ cdef class RecurrentState:
         """How many layers the stack has."""
         return self.layer.number_of_layers
 
+    @property
+    def is_temporary(self):
+        """Whether it lives on the command buffer that makes it alone."""
+        return bool(self.native.state_is_temporary(self.handle))
+
+    @property
+    def read_count(self):
+        """How many sequences may still start from a temporary state, 1 at first; 0 for any other state.
+
+        It can be set, before it has reached 0.
+        """
+        return self.native.state_read_count(self.handle)
+
+    @read_count.setter
+    def read_count(self, value):
+        cdef size_t count = checked_int("read_count", value, 0, COUNT_MAX)
+        cdef pymps_error error
+        check(self.native.state_set_read_count(self.handle, count, &error), &error)
+
     def recurrent_output(self, layer_index=0):
         """The output h of one layer of the stack.
 
@@ -59,12 +79,16 @@ cdef class RecurrentState:
         Raises
         ------
         TypeError, ValueError
-            There is no such layer.
+            There is no such layer, or the state is temporary.
+        RuntimeError
+            The command buffer that makes the state has not completed.
+        CommandBufferError
+            It has failed.
         """
         return self._array(layer_index, PYMPS_RECURRENT_OUTPUT)
 
     def memory_cell(self, layer_index=0):
-        """The memory cell c of one layer of the stack.
+        """The memory cell c of one layer of the stack, which has to be an LSTM.
 
         Parameters, result and errors are those of `recurrent_output`.
         """
@@ -74,7 +98,14 @@ cdef class RecurrentState:
         cdef size_t index = checked_index(layer_index, self.number_of_layers)
         cdef pymps_matrix matrix
         cdef pymps_error error
-        check(self.native.state_matrix(self.handle, index, which, &matrix, &error), &error)
+        if self.is_temporary:
+            raise ValueError("the state is temporary: the CPU can't read it")
+        if not self._is_complete():
+            raise RuntimeError("the state's command buffer has not completed, expected a wait for it before")
+        cdef pymps_status status = self.native.state_matrix(self.handle, index, which, &matrix, &error)
+        if status == PYMPS_ERROR_ARGUMENT and which == PYMPS_MEMORY_CELL:
+            raise ValueError(f"layer_index: {index}, a layer without a memory cell, expected an LSTM")
+        check(status, &error)
         cdef Device device = self.layer.device
         cdef Buffer buffer = make_buffer(device, matrix.buffer, None, True)
         dtype = "float32" if matrix.data_type == PYMPS_FLOAT32 else "float16"
@@ -88,11 +119,24 @@ cdef class RecurrentState:
         copy.flags.writeable = False
         return copy
 
+    cdef int check_start(self, CommandBuffer command_buffer) except -1:
+        if self.is_temporary:
+            if command_buffer is not self._command_buffer:
+                raise ValueError("state: temporary, expected use on the command buffer that makes it alone")
+        elif command_buffer is None and not self._is_complete():
+            raise RuntimeError("state: its command buffer has not completed, expected a wait for it before")
+        return 0
+
+    cdef bint _is_complete(self) except -1:
+        if self._command_buffer is not None and self._command_buffer.is_complete():
+            self._command_buffer = None
+        return self._command_buffer is None
+
     def __repr__(self):
         return f"<pymps.RecurrentState of {self.batch} rows, {self.number_of_layers} layers>"
 
 
-cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch):
+cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch, CommandBuffer command_buffer=None):
     """Takes over the reference `handle`."""
     cdef RecurrentState state = RecurrentState.__new__(RecurrentState, made_here)
     cdef Device device = layer.device
@@ -100,14 +144,71 @@ cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t bat
     state.handle = handle
     state.layer = layer
     state.batch = batch
+    state._command_buffer = command_buffer
     return state
 
 
+@cython.final
+cdef class NewStates:
+    """Room for the states that a sequence makes."""
+
+    def __dealloc__(self):
+        cdef Py_ssize_t index
+        for index in range(self.count):
+            self.native.state_release(self.handles[index])
+        PyMem_Free(self.handles)
+
+    cdef list taken(self, object layer, Py_ssize_t batch, CommandBuffer command_buffer):
+        cdef pymps_state *handle
+        cdef Py_ssize_t index
+        states = []
+        for index in range(self.count):
+            handle, self.handles[index] = self.handles[index], NULL
+            states.append(make_state(layer, handle, batch, command_buffer))
+        return states
+
+
+cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count):
+    cdef NewStates states = NewStates.__new__(NewStates)
+    states.native = native
+    states.handles = <pymps_state **>PyMem_Calloc(count, sizeof(void *))
+    if states.handles == NULL:
+        raise MemoryError
+    states.count = count
+    return states
+
+
 cdef size_t checked_index(object layer_index, Py_ssize_t count) except? 0:
-    try:
-        index = operator.index(layer_index)
-    except TypeError:
-        raise TypeError(f"layer_index: {describe(layer_index)}, expected an int") from None
-    if not 0 <= index < count:
-        raise ValueError(f"layer_index: {index}, expected 0 to {count - 1}")
-    return index
+    return checked_int("layer_index", layer_index, 0, count - 1)
+
+
+@cython.final
+cdef class FloatArrays:
+    """h or c of a stack, as C wants it: one pointer per layer."""
+
+    def __cinit__(self, str name, object values, Py_ssize_t batch, tuple outputs):
+        if values is None:
+            return
+        if not isinstance(values, (list, tuple)):
+            raise TypeError(f"{name}: {describe(values)}, expected a list of arrays, one per layer")
+        if len(values) != len(outputs):
+            raise ValueError(f"{name}: {len(values)} arrays, expected {len(outputs)}, one per layer")
+        self.data = <const float **>PyMem_Calloc(len(values), sizeof(void *))
+        if self.data == NULL:
+            raise MemoryError
+        self.arrays = []
+        cdef Py_ssize_t index
+        for index, array in enumerate(values):
+            if array is None:
+                continue
+            expected = f"a float32 array of shape ({batch or 'B'}, {outputs[index]})"
+            if not is_plain_array(array) or array.dtype != np.float32:
+                raise TypeError(f"{name}[{index}]: {describe(array)}, expected {expected}")
+            if array.shape != (batch, outputs[index]) or batch == 0:
+                raise ValueError(f"{name}[{index}]: {describe(array)}, expected {expected}")
+            kept = np.ascontiguousarray(array)
+            self.arrays.append(kept)
+            self.data[index] = <const float *>cnp.PyArray_DATA(kept)
+
+    def __dealloc__(self):
+        PyMem_Free(self.data)

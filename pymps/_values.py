@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence, Sized
-from typing import TYPE_CHECKING, Any, NoReturn
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 FLOAT32_MAX = 3.4028234663852886e38
 COUNT_MAX = 2**31 - 1
+
+Member = TypeVar("Member", bound=IntEnum)
 
 
 class Immutable:
@@ -53,17 +56,22 @@ def is_plain_array(value: object) -> bool:
     return type(value) is np.ndarray or type(value) is np.memmap
 
 
-def checked_count(name: str, value: Any) -> int:
-    """A number of channels, rows or the like: an integer from 1 to 2**31 - 1."""
+def checked_int(name: str, value: Any, low: int, high: int) -> int:
+    """An integer from low to high."""
     try:
-        count = operator.index(value)
+        number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name}: {describe(value)}, expected an int") from None
     if isinstance(value, bool):
         raise TypeError(f"{name}: {describe(value)}, expected an int")
-    if not 1 <= count <= COUNT_MAX:
-        raise ValueError(f"{name}: {count}, expected 1 to {COUNT_MAX}")
-    return count
+    if not low <= number <= high:
+        raise ValueError(f"{name}: {number}, expected {low} to {high}")
+    return number
+
+
+def checked_count(name: str, value: Any) -> int:
+    """A number of channels, rows or the like: an integer from 1 to 2**31 - 1."""
+    return checked_int(name, value, 1, COUNT_MAX)
 
 
 def checked_float(name: str, value: Any) -> float:
@@ -86,15 +94,40 @@ def checked_bool(name: str, value: Any) -> bool:
     return bool(value)
 
 
-def checked_copy(name: str, value: Any, shape: Sequence[int | str], *dtypes: type[np.generic]) -> npt.NDArray[Any]:
-    """A read-only, C-contiguous copy of an array of one of the dtypes; a word in `shape` stands for any length."""
+def checked_member(name: str, value: Any, kind: type[Member]) -> Member:
+    """A member of a small enumeration, or its value."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        article = "an" if kind.__name__[0] in "AEIOR" else "a"  # an RNN...
+        raise TypeError(f"{name}: {describe(value)}, expected {article} {kind.__name__}")
+    try:
+        return kind(value)
+    except ValueError:
+        members = [f"{member.name} ({member.value})" for member in kind]
+        raise ValueError(f"{name}: {value}, expected {', '.join(members[:-1])} or {members[-1]}") from None
+
+
+def checked_array(name: str, value: Any, shape: Sequence[int | str], *dtypes: type[np.generic]) -> npt.NDArray[Any]:
+    """An array of one of the dtypes; a word in `shape` stands for any length."""
     text = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     expected = f"a {' or '.join(dtype.__name__ for dtype in dtypes)} array of shape ({text})"
     if not is_plain_array(value) or value.dtype not in [np.dtype(dtype) for dtype in dtypes]:
         raise TypeError(f"{name}: {describe(value)}, expected {expected}")
-    same = len(shape) == value.ndim and all(isinstance(n, str) or n == m for n, m in zip(shape, value.shape))
-    if not same or value.size == 0:
-        raise ValueError(f"{name}: {describe(value)}, expected {expected}")
-    copy = np.array(value, order="C", subok=False)
+    array: npt.NDArray[Any] = value
+    same = len(shape) == array.ndim and all(isinstance(n, str) or n == m for n, m in zip(shape, array.shape))
+    if not same or array.size == 0:
+        raise ValueError(f"{name}: {describe(array)}, expected {expected}")
+    return array
+
+
+def checked_copy(name: str, value: Any, shape: Sequence[int | str], *dtypes: type[np.generic]) -> npt.NDArray[Any]:
+    """A read-only, C-contiguous copy of what `checked_array` returns."""
+    copy = np.array(checked_array(name, value, shape, *dtypes), order="C", subok=False)
     copy.flags.writeable = False
     return copy
+
+
+def checked_label(name: str, value: Any) -> str | None:
+    """A str or None."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name}: {describe(value)}, expected a str or None")
+    return value

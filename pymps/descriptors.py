@@ -2,78 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from pymps._values import checked_bool, checked_count, checked_float, describe
-from pymps.enums import NeuronType, RNNSequenceDirection
-from pymps.gates import GATES, lstm_sources
+import numpy as np
+
+from pymps._values import checked_bool, checked_float, describe
+from pymps.enums import NeuronType
+from pymps.gates import gru_sources, lstm_sources, single_gate_sources
 from pymps.neurons import Neuron, checked_neuron_type
+from pymps.rnn_descriptor import RNNDescriptor, Value, Weights, WeightsKind
 from pymps.weights import WeightSource
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
-__all__ = ["LSTMDescriptor"]
-
-
-T = TypeVar("T")
-
-
-class _Value(Generic[T]):
-    """A property that holds what `checked`, given its name and the value that came, returns."""
-
-    def __init__(self, checked: Callable[[str, Any], T], default: T, doc: str) -> None:
-        self.checked = checked
-        self.default = default
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, descriptor: None, owner: type) -> _Value[T]: ...
-    @overload
-    def __get__(self, descriptor: LSTMDescriptor, owner: type) -> T: ...
-    def __get__(self, descriptor: LSTMDescriptor | None, owner: type) -> T | _Value[T]:
-        return self if descriptor is None else descriptor._values.get(self.name, self.default)
-
-    def __set__(self, descriptor: LSTMDescriptor, value: T) -> None:
-        descriptor._values[self.name] = self.checked(self.name, value)
-
-
-class _Weights:
-    """A property that holds a WeightSource of the right shape, or None: zeros."""
-
-    def __init__(self, kind: Literal["input", "recurrent", "memory"], doc: str) -> None:
-        self.kind = kind
-        self.__doc__ = doc
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, descriptor: None, owner: type) -> _Weights: ...
-    @overload
-    def __get__(self, descriptor: LSTMDescriptor, owner: type) -> WeightSource | None: ...
-    def __get__(self, descriptor: LSTMDescriptor | None, owner: type) -> WeightSource | _Weights | None:
-        return self if descriptor is None else descriptor._sources.get(self.name)
-
-    def __set__(self, descriptor: LSTMDescriptor, source: WeightSource | None) -> None:
-        if source is None:
-            descriptor._sources.pop(self.name, None)
-            return
-        if not isinstance(source, WeightSource):
-            raise TypeError(f"{self.name}: {describe(source)}, expected a WeightSource or None")
-        expected = descriptor._shape(self.kind)
-        if source.weights.shape != expected:
-            hint = f" (memory_weights_are_diagonal is {descriptor.memory_weights_are_diagonal})"
-            raise ValueError(
-                f"{self.name}: weights of shape {source.weights.shape}, expected {expected}"
-                f"{hint if self.kind == 'memory' else ''}"
-            )
-        descriptor._sources[self.name] = source
+__all__ = ["GRUDescriptor", "LSTMDescriptor", "SingleGateDescriptor"]
 
 
 def _checked_shared_neuron_type(name: str, value: Any) -> NeuronType:
@@ -83,15 +27,14 @@ def _checked_shared_neuron_type(name: str, value: Any) -> NeuronType:
     return kind
 
 
-def _checked_direction(name: str, value: Any) -> RNNSequenceDirection:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name}: {describe(value)}, expected an RNNSequenceDirection")
-    if value not in (0, 1):
-        raise ValueError(f"{name}: {value}, expected FORWARD (0) or BACKWARD (1)")
-    return RNNSequenceDirection(value)
+def _checked_pnorm(name: str, value: Any) -> float:
+    number = checked_float(name, value)
+    if not 0 < np.float32(number) < np.inf:
+        raise ValueError(f"{name}: {describe(value)}, expected a number above 0 and below infinity")
+    return number
 
 
-class LSTMDescriptor:
+class LSTMDescriptor(RNNDescriptor):
     """The weights and the switches of one LSTM layer (``MPSLSTMDescriptor``).
 
     A plain value: it belongs to no device, and a layer made from it does not see later changes.
@@ -130,48 +73,31 @@ class LSTMDescriptor:
     .. [2] Gers, Schraudolph, Schmidhuber, JMLR 3 (2002) 115-143
     """
 
-    input_gate_input_weights = _Weights("input", "Wi, bi, gi")
-    input_gate_recurrent_weights = _Weights("recurrent", "Ui")
-    input_gate_memory_weights = _Weights("memory", "Vi")
-    forget_gate_input_weights = _Weights("input", "Wf, bf, gf")
-    forget_gate_recurrent_weights = _Weights("recurrent", "Uf")
-    forget_gate_memory_weights = _Weights("memory", "Vf")
-    cell_gate_input_weights = _Weights("input", "Wc, bc, gc")
-    cell_gate_recurrent_weights = _Weights("recurrent", "Uc")
-    cell_gate_memory_weights = _Weights("memory", "Vc")
-    output_gate_input_weights = _Weights("input", "Wo, bo, go")
-    output_gate_recurrent_weights = _Weights("recurrent", "Uo")
-    output_gate_memory_weights = _Weights("memory", "Vo")
+    input_gate_input_weights = Weights("input", "Wi, bi, gi")
+    input_gate_recurrent_weights = Weights("recurrent", "Ui")
+    input_gate_memory_weights = Weights("memory", "Vi")
+    forget_gate_input_weights = Weights("input", "Wf, bf, gf")
+    forget_gate_recurrent_weights = Weights("recurrent", "Uf")
+    forget_gate_memory_weights = Weights("memory", "Vf")
+    cell_gate_input_weights = Weights("input", "Wc, bc, gc")
+    cell_gate_recurrent_weights = Weights("recurrent", "Uc")
+    cell_gate_memory_weights = Weights("memory", "Vc")
+    output_gate_input_weights = Weights("input", "Wo, bo, go")
+    output_gate_recurrent_weights = Weights("recurrent", "Uo")
+    output_gate_memory_weights = Weights("memory", "Vo")
 
-    cell_to_output_neuron_type = _Value(
+    cell_to_output_neuron_type = Value(
         _checked_shared_neuron_type, NeuronType.TANH, "The kind of gh. Not PRELU: there are no values per channel here."
     )
-    cell_to_output_neuron_param_a = _Value(checked_float, 1.0, "Parameter a of gh: 1 whatever the type, until set.")
-    cell_to_output_neuron_param_b = _Value(checked_float, 1.0, "Parameter b of gh: 1 whatever the type, until set.")
-    cell_to_output_neuron_param_c = _Value(checked_float, 1.0, "Parameter c of gh: 1 whatever the type, until set.")
-    use_float32_weights = _Value(checked_bool, False, "Whether the device keeps float32 weights; else float16.")
-    layer_sequence_direction = _Value(
-        _checked_direction,
-        RNNSequenceDirection.FORWARD,
-        "As Apple has it, only bidirectional runs read it: a `MatrixInferenceLayer` runs forward.",
-    )
+    cell_to_output_neuron_param_a = Value(checked_float, 1.0, "Parameter a of gh: 1 whatever the type, until set.")
+    cell_to_output_neuron_param_b = Value(checked_float, 1.0, "Parameter b of gh: 1 whatever the type, until set.")
+    cell_to_output_neuron_param_c = Value(checked_float, 1.0, "Parameter c of gh: 1 whatever the type, until set.")
 
-    __slots__ = (
-        "_input_feature_channels",
-        "_memory_weights_are_diagonal",
-        "_output_feature_channels",
-        "_sources",
-        "_use_layer_input_unit_transform_mode",
-        "_values",
-    )
+    __slots__ = ("_memory_weights_are_diagonal",)
 
     def __init__(self, input_feature_channels: int, output_feature_channels: int) -> None:
-        self._sources: dict[str, WeightSource] = {}
-        self._values: dict[str, Any] = {}
-        self._input_feature_channels = checked_count("input_feature_channels", input_feature_channels)
-        self._output_feature_channels = checked_count("output_feature_channels", output_feature_channels)
+        super().__init__(input_feature_channels, output_feature_channels)
         self._memory_weights_are_diagonal = False
-        self._use_layer_input_unit_transform_mode = False
 
     @classmethod
     def from_arrays(
@@ -228,16 +154,6 @@ class LSTMDescriptor:
         return descriptor
 
     @property
-    def input_feature_channels(self) -> int:
-        """Features of a row of x."""
-        return self._input_feature_channels
-
-    @property
-    def output_feature_channels(self) -> int:
-        """Features of a row of h and c."""
-        return self._output_feature_channels
-
-    @property
     def memory_weights_are_diagonal(self) -> bool:
         """Whether each V is a vector, multiplied element by element. Default False. Set it before the V."""
         return self._memory_weights_are_diagonal
@@ -245,7 +161,8 @@ class LSTMDescriptor:
     @memory_weights_are_diagonal.setter
     def memory_weights_are_diagonal(self, value: bool) -> None:
         value = checked_bool("memory_weights_are_diagonal", value)
-        given = [f"{gate}_memory_weights" for gate in GATES.values() if f"{gate}_memory_weights" in self._sources]
+        sources = self._sources.items()
+        given = [name for name, source in sources if "memory" in name and isinstance(source, WeightSource)]
         if given and value != self._memory_weights_are_diagonal:
             raise ValueError(
                 f"memory_weights_are_diagonal: {value}, expected {not value}, which is the form of {given[0]}; "
@@ -253,31 +170,12 @@ class LSTMDescriptor:
             )
         self._memory_weights_are_diagonal = value
 
-    @property
-    def use_layer_input_unit_transform_mode(self) -> bool:
-        """Whether every W is the identity, whatever is set. Default False. Needs in == out."""
-        return self._use_layer_input_unit_transform_mode
-
-    @use_layer_input_unit_transform_mode.setter
-    def use_layer_input_unit_transform_mode(self, value: bool) -> None:
-        value = checked_bool("use_layer_input_unit_transform_mode", value)
-        inputs, outputs = self.input_feature_channels, self.output_feature_channels
-        if value and inputs != outputs:
-            raise ValueError(
-                f"use_layer_input_unit_transform_mode: True for {inputs} input and {outputs} output channels, "
-                "expected as many of the one as of the other"
-            )
-        self._use_layer_input_unit_transform_mode = value
-
-    def __repr__(self) -> str:
-        given = ", ".join(sorted(self._sources)) or "no weights"
-        return f"<LSTMDescriptor {self.input_feature_channels} -> {self.output_feature_channels}: {given}>"
-
-    def _shape(self, kind: Literal["input", "recurrent", "memory"]) -> tuple[int, ...]:
+    def _shape(self, kind: WeightsKind) -> tuple[tuple[int, ...], str]:
+        if kind != "memory":
+            return super()._shape(kind)
         outputs = self.output_feature_channels
-        if kind == "input":
-            return outputs, self.input_feature_channels
-        return (outputs,) if kind == "memory" and self.memory_weights_are_diagonal else (outputs, outputs)
+        diagonal = self.memory_weights_are_diagonal
+        return (outputs,) if diagonal else (outputs, outputs), f" (memory_weights_are_diagonal is {diagonal})"
 
     def _set_cell_to_output_neuron(self, neuron: Neuron) -> None:
         if not isinstance(neuron, Neuron):
@@ -286,3 +184,194 @@ class LSTMDescriptor:
         self.cell_to_output_neuron_param_a = neuron.a
         self.cell_to_output_neuron_param_b = neuron.b
         self.cell_to_output_neuron_param_c = neuron.c
+
+
+class GRUDescriptor(RNNDescriptor):
+    """The weights and the switches of one GRU layer (``MPSGRUDescriptor``).
+
+    A plain value: it belongs to no device, and a layer made from it does not see later changes.
+
+    Parameters
+    ----------
+    input_feature_channels : int
+        How many features a row of x has, `in` below.
+    output_feature_channels : int
+        How many features a row of h has, `out` below.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Here and when an attribute is set; the message names it, what came and what was expected.
+
+    Notes
+    -----
+    Apple's formulas [1]_, x the input, h0 the last step's output, p the `gate_pnorm_value`::
+
+        z  = gz( Wz*x + Uz*h0 + bz )
+        r  = gr( Wr*x + Ur*h0 + br )
+        c  =     Uh*(r h0) + Vh*(z h0)
+        h  = gh( Wh*x + c + bh )
+        h1 = (1 - z^p)^(1/p) h  + z h0
+        h1 = (1 - z^p)^(1/p) h0 + z h        where `flip_output_gates`
+
+    W are the input weights, shape (out, in); U the recurrent weights and Vh, shape (out, out). Each gate takes its bias
+    b and its activation g from its input weights. Weights that are None are zeros; where input weights are None, so is
+    the bias, and the activation is the identity: nothing is preset. The GRU of [2]_ has no Vh; with Vh and without Uh
+    it is a minimal gated unit [3]_.
+
+    h0 is multiplied by r before it is multiplied by Uh. A GRU that multiplies afterwards, as PyTorch's and cuDNN's do,
+    is another one: these formulas can't express it.
+
+    References
+    ----------
+    .. [1] Apple, MPSGRUDescriptor, developer.apple.com/documentation/metalperformanceshaders/mpsgrudescriptor
+    .. [2] Cho et al., EMNLP 2014, 1724-1734
+    .. [3] Zhou, Wu, Zhang, Zhou, International Journal of Automation and Computing 13 (2016) 226-234
+    """
+
+    input_gate_input_weights = Weights("input", "Wz, bz, gz")
+    input_gate_recurrent_weights = Weights("recurrent", "Uz")
+    recurrent_gate_input_weights = Weights("input", "Wr, br, gr")
+    recurrent_gate_recurrent_weights = Weights("recurrent", "Ur")
+    output_gate_input_weights = Weights("input", "Wh, bh, gh")
+    output_gate_recurrent_weights = Weights("recurrent", "Uh")
+    output_gate_input_gate_weights = Weights("recurrent", "Vh")
+
+    gate_pnorm_value = Value(_checked_pnorm, 1.0, "p, above 0.")
+    flip_output_gates = Value(checked_bool, False, "Whether z weights the new h instead of the old one.")
+
+    __slots__ = ()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        w_ih: npt.NDArray[Any],
+        w_hh: npt.NDArray[Any],
+        bias: npt.NDArray[np.float32] | None = None,
+        gate_order: str = "zrh",
+        neurons: Mapping[str, Neuron] | None = None,
+        *,
+        gate_pnorm_value: float = 1.0,
+        flip_output_gates: bool = False,
+        use_float32_weights: bool = False,
+    ) -> GRUDescriptor:
+        """A descriptor from arrays that hold the three gates one below the other.
+
+        Parameters
+        ----------
+        w_ih : ndarray, shape (3 * out, in), float32 or float16
+            W of the three gates.
+        w_hh : ndarray, shape (3 * out, out), float32 or float16
+            U of the three gates.
+        bias : ndarray, shape (3 * out,), float32, optional
+            b of the three gates. Tools with two biases per gate mean their sum.
+        gate_order : str
+            In which order the gates are stacked: the letters z (input gate, elsewhere "update"), r (recurrent gate,
+            elsewhere "reset") and h (output gate, elsewhere "new"), each once. Keras and ONNX: "zrh".
+        neurons : dict of str to Neuron, optional
+            g by gate letter, where it is not the sigmoid (z, r) or tanh (h).
+        gate_pnorm_value : float
+            p, above 0.
+        flip_output_gates : bool
+            Whether z weights the new h instead of the old one.
+        use_float32_weights : bool
+            Keep the weights as float32; by default the device keeps float16.
+
+        Returns
+        -------
+        GRUDescriptor
+
+        Raises
+        ------
+        TypeError, ValueError
+            The message names the argument, what came and what was expected.
+        """
+        sources = gru_sources(w_ih, w_hh, bias, gate_order, neurons)
+        descriptor = cls(w_ih.shape[1], w_hh.shape[1])
+        for name, source in sources.items():
+            setattr(descriptor, name, source)
+        descriptor.gate_pnorm_value = gate_pnorm_value
+        descriptor.flip_output_gates = flip_output_gates
+        descriptor.use_float32_weights = use_float32_weights
+        return descriptor
+
+
+class SingleGateDescriptor(RNNDescriptor):
+    """The weights and the switches of one layer of the simple recurrent kind (``MPSRNNSingleGateDescriptor``).
+
+    A plain value: it belongs to no device, and a layer made from it does not see later changes.
+
+    Parameters
+    ----------
+    input_feature_channels : int
+        How many features a row of x has, `in` below.
+    output_feature_channels : int
+        How many features a row of h has, `out` below.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Here and when an attribute is set; the message names it, what came and what was expected.
+
+    Notes
+    -----
+    Apple's formula [1]_, after [2]_, x the input, h0 the last step's output::
+
+        h1 = gi( W*x + U*h0 + b )
+
+    W are the input weights, shape (out, in); U the recurrent weights, shape (out, out). The bias b and the activation
+    gi are those of the input weights. Weights that are None are zeros; where the input weights are None, so is the
+    bias, and the activation is the identity: nothing is preset.
+
+    References
+    ----------
+    .. [1] Apple, MPSRNNSingleGateDescriptor,
+       developer.apple.com/documentation/metalperformanceshaders/mpsrnnsinglegatedescriptor
+    .. [2] Elman, Cognitive Science 14 (1990) 179-211
+    """
+
+    input_weights = Weights("input", "W, b, gi")
+    recurrent_weights = Weights("recurrent", "U")
+
+    __slots__ = ()
+
+    @classmethod
+    def from_arrays(
+        cls,
+        w_ih: npt.NDArray[Any],
+        w_hh: npt.NDArray[Any],
+        bias: npt.NDArray[np.float32] | None = None,
+        neuron: Neuron | None = None,
+        *,
+        use_float32_weights: bool = False,
+    ) -> SingleGateDescriptor:
+        """A descriptor from arrays.
+
+        Parameters
+        ----------
+        w_ih : ndarray, shape (out, in), float32 or float16
+            W.
+        w_hh : ndarray, shape (out, out), float32 or float16
+            U.
+        bias : ndarray, shape (out,), float32, optional
+            b. Tools with two biases mean their sum.
+        neuron : Neuron, optional
+            gi, where it is not tanh.
+        use_float32_weights : bool
+            Keep the weights as float32; by default the device keeps float16.
+
+        Returns
+        -------
+        SingleGateDescriptor
+
+        Raises
+        ------
+        TypeError, ValueError
+            The message names the argument, what came and what was expected.
+        """
+        sources = single_gate_sources(w_ih, w_hh, bias, neuron)
+        descriptor = cls(w_ih.shape[1], w_hh.shape[1])
+        for name, source in sources.items():
+            setattr(descriptor, name, source)
+        descriptor.use_float32_weights = use_float32_weights
+        return descriptor

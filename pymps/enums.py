@@ -2,12 +2,31 @@
 
 from enum import IntEnum
 
-__all__ = ["DataType", "NeuronType", "RNNSequenceDirection", "StorageMode"]
+__all__ = [
+    "CommandBufferStatus",
+    "DataType",
+    "NeuronType",
+    "RNNBidirectionalCombineMode",
+    "RNNSequenceDirection",
+    "StorageMode",
+]
+
+
+class CommandBufferStatus(IntEnum):
+    """How far a command buffer has come (``MTLCommandBufferStatus``)."""
+
+    NOT_ENQUEUED = 0
+    ENQUEUED = 1
+    COMMITTED = 2
+    SCHEDULED = 3
+    COMPLETED = 4
+    ERROR = 5
 
 
 class DataType(IntEnum):
-    """The type of matrix elements and weights (``MPSDataType``)."""
+    """The type of matrix elements and weights (``MPSDataType``); UINT8 is for weights alone."""
 
+    UINT8 = 8
     FLOAT16 = 0x10000010
     FLOAT32 = 0x10000020
 
@@ -31,6 +50,14 @@ class NeuronType(IntEnum):
     EXPONENTIAL = 13
     LOGARITHM = 14
     GELU = 15
+
+
+class RNNBidirectionalCombineMode(IntEnum):
+    """What becomes of the two results of a bidirectional run (``MPSRNNBidirectionalCombineMode``)."""
+
+    NONE = 0
+    ADD = 1
+    CONCATENATE = 2
 
 
 class RNNSequenceDirection(IntEnum):

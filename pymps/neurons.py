@@ -141,3 +141,14 @@ def checked_neuron_type(name: str, value: Any) -> NeuronType:
         return NeuronType(value)
     except ValueError:
         raise ValueError(f"{name}: {value}, expected a NeuronType, 0 to {max(NeuronType)}") from None
+
+
+def checked_neuron(name: str, value: Any, outputs: int) -> Neuron:
+    """A Neuron for that many output channels; None stands for the identity."""
+    if value is None:
+        return Neuron(NeuronType.NONE)
+    if not isinstance(value, Neuron):
+        raise TypeError(f"{name}: {describe(value)}, expected a Neuron or None")
+    if value.channel_a is not None and len(value.channel_a) != outputs:
+        raise ValueError(f"{name}: channel_a of {len(value.channel_a)} channels, expected {outputs}, one per output")
+    return value

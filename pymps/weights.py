@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from pymps._values import Immutable, checked_copy, describe
-from pymps.enums import DataType, NeuronType
-from pymps.neurons import Neuron
+from pymps._values import Immutable, checked_copy, checked_label
+from pymps.enums import DataType
+from pymps.neurons import Neuron, checked_neuron
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["WeightSource"]
+    _Weights: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.uint8]
+
+__all__ = ["WeightSource", "check_quantization"]
 
 
 class WeightSource(Immutable):
@@ -23,7 +25,7 @@ class WeightSource(Immutable):
 
     Parameters
     ----------
-    weights : ndarray, shape (out, in) or (out,), float32 or float16
+    weights : ndarray, shape (out, in) or (out,), float32, float16 or uint8
         Row = output channel, column = input channel. One number per output channel for diagonal memory weights only.
     bias : ndarray, shape (out,), float32, optional
         Added to the products. None: zeros.
@@ -31,6 +33,11 @@ class WeightSource(Immutable):
         The activation. None: ``Neuron(NeuronType.NONE)``, the identity.
     label : str, optional
         A name for the layer's tools.
+    ranges : ndarray, shape (out, 2), float32, optional
+        What the bytes u of uint8 weights mean: w = u / 255 * (max - min) + min, each output channel with a min and a
+        max of its own.
+    lookup_table : ndarray, shape (256,), float32, optional
+        What the bytes u of uint8 weights mean: w = lookup_table[u]. Such weights need one of the two.
 
     Raises
     ------
@@ -49,44 +56,62 @@ class WeightSource(Immutable):
     .. [1] Apple, MPSLSTMDescriptor, developer.apple.com/documentation/metalperformanceshaders/mpslstmdescriptor
     """
 
-    __slots__ = ("bias", "label", "neuron", "weights")
+    __slots__ = ("bias", "label", "lookup_table", "neuron", "ranges", "weights")
 
-    weights: npt.NDArray[np.float32] | npt.NDArray[np.float16]
+    weights: _Weights
     bias: npt.NDArray[np.float32] | None
     neuron: Neuron
     label: str | None
+    ranges: npt.NDArray[np.float32] | None
+    lookup_table: npt.NDArray[np.float32] | None
 
     def __init__(
         self,
-        weights: npt.NDArray[np.float32] | npt.NDArray[np.float16],
+        weights: _Weights,
         bias: npt.NDArray[np.float32] | None = None,
         neuron: Neuron | None = None,
         label: str | None = None,
+        ranges: npt.NDArray[np.float32] | None = None,
+        lookup_table: npt.NDArray[np.float32] | None = None,
     ) -> None:
         shape = ("out",) if getattr(weights, "ndim", 2) == 1 else ("out", "in")
-        weights = checked_copy("weights", weights, shape, np.float32, np.float16)
+        weights = checked_copy("weights", weights, shape, np.float32, np.float16, np.uint8)
         out = weights.shape[0]
         if bias is not None:
             bias = checked_copy("bias", bias, (out,), np.float32)
-        if neuron is None:
-            neuron = Neuron(NeuronType.NONE)
-        elif not isinstance(neuron, Neuron):
-            raise TypeError(f"neuron: {describe(neuron)}, expected a Neuron or None")
-        if neuron.channel_a is not None and len(neuron.channel_a) != out:
-            raise ValueError(f"neuron: channel_a of {len(neuron.channel_a)} channels, expected {out}, one per output")
-        if label is not None and not isinstance(label, str):
-            raise TypeError(f"label: {describe(label)}, expected a str or None")
-        self._set(weights=weights, bias=bias, neuron=neuron, label=label)
+        check_quantization("", weights.dtype.name, ranges=ranges, lookup_table=lookup_table)
+        if ranges is not None:
+            ranges = checked_copy("ranges", ranges, (out, 2), np.float32)
+        if lookup_table is not None:
+            lookup_table = checked_copy("lookup_table", lookup_table, (256,), np.float32)
+        self._set(
+            weights=weights,
+            bias=bias,
+            neuron=checked_neuron("neuron", neuron, out),
+            label=checked_label("label", label),
+            ranges=ranges,
+            lookup_table=lookup_table,
+        )
 
     @property
     def data_type(self) -> DataType:
         """The type of the weights; the bias is always float32."""
-        return DataType.FLOAT16 if self.weights.dtype == np.float16 else DataType.FLOAT32
+        return DataType[self.weights.dtype.name.upper()]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return WeightSource, (self.weights, self.bias, self.neuron, self.label)
+        return WeightSource, (self.weights, self.bias, self.neuron, self.label, self.ranges, self.lookup_table)
 
     def __repr__(self) -> str:
         label = "" if self.label is None else f" {self.label!r}"
         bias = "without bias" if self.bias is None else "with bias"
         return f"<WeightSource{label} {self.weights.shape} {self.weights.dtype}, {bias}, {self.neuron!r}>"
+
+
+def check_quantization(where: str, dtype: str, **ways: object) -> None:
+    """uint8 weights come with exactly one way to read them, others with none. `where` begins the error message."""
+    given = [name for name, way in ways.items() if way is not None]
+    if len(given) != (dtype == "uint8"):
+        raise ValueError(
+            f"{where}{', '.join(ways)}: {' and '.join(given) or 'neither'} given for {dtype} weights, "
+            f"expected {'one of the two' if dtype == 'uint8' else 'neither'}"
+        )

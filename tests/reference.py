@@ -1,4 +1,4 @@
-"""The LSTM in float64 NumPy, written from Apple's formulas: what the tests compare pymps with.
+"""The recurrent layers in float64 NumPy, written from Apple's formulas: what the tests compare pymps with.
 
 It shares no code with pymps and computes in the plainest way. Letters are Apple's: W, U, V are the input, recurrent
 and memory weights, b the bias; x, h0, c0 come in, h1, c1 go out. A missing weight or bias is None, its term absent.
@@ -7,6 +7,7 @@ and memory weights, b the bias; x, h0, c0 come in, h1, c1 go out. A missing weig
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -57,9 +58,9 @@ def _exponential(n: Neuron, x: Array) -> Array:
     return np.exp(exponent) if n.c == -1.0 else np.power(n.c, exponent)
 
 
-def _power(n: Neuron, x: Array) -> Array:
-    base = n.a * x + n.b
-    return np.power(base, np.full_like(base, n.c))  # of a single exponent 1/2 NumPy makes a sqrt, wrong at -infinity
+def power(base: Array, exponent: float) -> Array:
+    # Of a single exponent 1/2 NumPy makes a sqrt, which is wrong at -infinity.
+    return np.power(base, np.full_like(base, exponent))
 
 
 def _logarithm(n: Neuron, x: Array) -> Array:
@@ -82,7 +83,7 @@ _FORMULAS: dict[int, Callable[[Neuron, Array], Array]] = {
     ELU: lambda n, x: np.where(x >= 0, x, n.a * np.expm1(x)),
     PRELU: lambda n, x: np.where(x >= 0, x, n.channel_a * x),
     RELUN: lambda n, x: np.minimum(np.where(x >= 0, x, n.a * x), n.b),
-    POWER: _power,
+    POWER: lambda n, x: power(n.a * x + n.b, n.c),
     EXPONENTIAL: _exponential,
     LOGARITHM: _logarithm,
     GELU: lambda n, x: 0.5 * x * _erfc(-x * math.sqrt(0.5)),  # 1 + erf(z), without cancellation
@@ -101,7 +102,7 @@ class Gate:
 
     W: Weights | None = None
     U: Weights | None = None
-    V: Weights | None = None
+    V: Weights | None = None  # of an LSTM: memory weights, a vector where diagonal; of a GRU's output gate: Vh
     b: npt.NDArray[np.float32] | None = None
     neuron: Neuron = field(default_factory=Neuron)
 
@@ -111,23 +112,57 @@ class Gate:
 
 
 @dataclass(frozen=True)
-class LSTM:
-    """One layer: an MPSLSTMDescriptor."""
+class Layer:
+    """What the kinds have in common: an MPSRNNDescriptor."""
 
     inputs: int
     outputs: int
+    unit_input: bool = field(default=False, kw_only=True)
+    use_float32_weights: bool = field(default=True, kw_only=True)
+    backward: bool = field(default=False, kw_only=True)  # in a bidirectional run, the only one that asks
+
+    @property
+    def gates(self) -> dict[str, Gate]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("gate")}
+
+    @property
+    def cells(self) -> int:
+        """Channels of the memory cell: none but in an LSTM. States hold an array without columns then."""
+        return 0
+
+
+@dataclass(frozen=True)
+class LSTM(Layer):
+    """MPSLSTMDescriptor."""
+
     input_gate: Gate = field(default_factory=Gate)
     forget_gate: Gate = field(default_factory=Gate)
     cell_gate: Gate = field(default_factory=Gate)
     output_gate: Gate = field(default_factory=Gate)
     memory_weights_are_diagonal: bool = False
-    unit_input: bool = False
     cell_to_output: Neuron = field(default_factory=lambda: Neuron(TANH, 1.0, 1.0, 1.0))
-    use_float32_weights: bool = True
 
     @property
-    def gates(self) -> dict[str, Gate]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_gate")}
+    def cells(self) -> int:
+        return self.outputs
+
+
+@dataclass(frozen=True)
+class GRU(Layer):
+    """MPSGRUDescriptor."""
+
+    input_gate: Gate = field(default_factory=Gate)
+    recurrent_gate: Gate = field(default_factory=Gate)
+    output_gate: Gate = field(default_factory=Gate)
+    gate_pnorm_value: float = 1.0
+    flip_output_gates: bool = False
+
+
+@dataclass(frozen=True)
+class SingleGate(Layer):
+    """MPSRNNSingleGateDescriptor."""
+
+    gate: Gate = field(default_factory=Gate)
 
 
 def product(x: Array, weights: Weights) -> Array:
@@ -135,74 +170,110 @@ def product(x: Array, weights: Weights) -> Array:
     return np.asarray(x, np.float64) @ weights.astype(np.float64).T
 
 
-def memory_term(lstm: LSTM, gate: Gate, c: Array) -> Array:
-    """V*c, or 0 where the gate has no peephole."""
-    if gate.V is None:
-        return np.zeros_like(c)
-    return c * gate.V.astype(np.float64) if lstm.memory_weights_are_diagonal else product(c, gate.V)
+def recurrent_terms(gate: Gate, h: Array, m: Array | None = None) -> Array:
+    """U*h + V*m."""
+    terms = np.zeros_like(h)
+    if gate.U is not None:
+        terms = terms + product(h, gate.U)
+    if gate.V is not None:
+        terms = terms + (m * gate.V.astype(np.float64) if gate.V.ndim == 1 else product(m, gate.V))
+    return terms
 
 
-def pre_activation(lstm: LSTM, gate: Gate, x: Array, h0: Array, c: Array) -> Array:
-    """W*x + U*h0 + V*c + b."""
-    z = memory_term(lstm, gate, c)
-    if lstm.unit_input:
+def pre_activation(layer: Layer, gate: Gate, x: Array, h: Array, m: Array | None = None) -> Array:
+    """W*x + U*h + V*m + b."""
+    z = recurrent_terms(gate, h, m)
+    if layer.unit_input:
         z = z + x
     elif gate.W is not None:
         z = z + product(x, gate.W)
-    if gate.U is not None:
-        z = z + product(h0, gate.U)
-    if gate.b is not None:
-        z = z + gate.b
-    return z
+    return z if gate.b is None else z + gate.b
 
 
-def step(lstm: LSTM, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
-    """h1, c1 of one step; x is (B, inputs), h0 and c0 are (B, outputs)."""
+def gate_value(layer: Layer, gate: Gate, x: Array, h: Array, m: Array | None = None) -> Array:
+    return activate(gate.neuron, pre_activation(layer, gate, x, h, m))
 
-    def run(gate: Gate, c: Array) -> Array:
-        return activate(gate.neuron, pre_activation(lstm, gate, x, h0, c))
 
+def lstm_step(lstm: LSTM, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
+    i = gate_value(lstm, lstm.input_gate, x, h0, c0)
+    f = gate_value(lstm, lstm.forget_gate, x, h0, c0)
+    c1 = f * c0 + i * gate_value(lstm, lstm.cell_gate, x, h0, c0)
+    return gate_value(lstm, lstm.output_gate, x, h0, c1) * activate(lstm.cell_to_output, c1), c1
+
+
+def complement(gru: GRU, z: Array) -> Array:
+    """(1 - z^p)^(1/p)."""
+    p = float(np.float32(gru.gate_pnorm_value))
+    return power(1 - power(z, p), 1 / p)
+
+
+def gru_step(gru: GRU, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
+    z = gate_value(gru, gru.input_gate, x, h0)
+    r = gate_value(gru, gru.recurrent_gate, x, h0)
+    h = gate_value(gru, gru.output_gate, x, r * h0, z * h0)
+    if gru.flip_output_gates:
+        return complement(gru, z) * h0 + z * h, c0
+    return complement(gru, z) * h + z * h0, c0
+
+
+def single_gate_step(layer: SingleGate, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
+    return gate_value(layer, layer.gate, x, h0), c0
+
+
+_STEPS = {LSTM: lstm_step, GRU: gru_step, SingleGate: single_gate_step}
+
+
+def step(layer: Layer, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
+    """h1, c1 of one step; x is (B, inputs), h0 is (B, outputs), c0 is (B, cells)."""
     with np.errstate(all="ignore"):
-        c1 = run(lstm.forget_gate, c0) * c0 + run(lstm.input_gate, c0) * run(lstm.cell_gate, c0)
-        h1 = run(lstm.output_gate, c1) * activate(lstm.cell_to_output, c1)
-    return h1, c1
+        return _STEPS[type(layer)](layer, x, h0, c0)
 
 
-State = tuple[list[Array], list[Array]]  # h and c, one (B, outputs) array per layer
+State = tuple[list[Array], list[Array]]  # h and c, one array per layer
 
 
-def zero_state(stack: Sequence[LSTM], batch: int) -> State:
-    return [np.zeros((batch, o.outputs)) for o in stack], [np.zeros((batch, o.outputs)) for o in stack]
+def zero_state(stack: Sequence[Layer], batch: int) -> State:
+    return [np.zeros((batch, layer.outputs)) for layer in stack], [np.zeros((batch, layer.cells)) for layer in stack]
 
 
-def sequence(stack: Sequence[LSTM], x: Sequence[Array], state: State | None = None) -> tuple[list[Array], list[State]]:
-    """The outputs and the states after each step; a row that has ended repeats its last state."""
-    h, c = zero_state(stack, len(x[0])) if state is None else state
+def sequence(stack: Sequence[Layer], x: Sequence[Array], state: State | None = None) -> tuple[list[Array], list[State]]:
+    """The outputs and the states after each step. A row that a step does not have keeps its state."""
+    h, c = zero_state(stack, max(map(len, x))) if state is None else state
     outputs, states = [], []
     for x_t in x:
-        h, c = [layer.copy() for layer in h], [layer.copy() for layer in c]
+        h, c = [m.copy() for m in h], [m.copy() for m in c]
         rows, signal = len(x_t), np.asarray(x_t, np.float64)
-        for index, lstm in enumerate(stack):
-            signal, c[index][:rows] = step(lstm, signal, h[index][:rows], c[index][:rows])
+        for index, layer in enumerate(stack):
+            signal, c[index][:rows] = step(layer, signal, h[index][:rows], c[index][:rows])
             h[index][:rows] = signal
         outputs.append(signal)
         states.append((h, c))
     return outputs, states
 
 
-def map_weights(lstm: LSTM, change: Callable[[Weights], Weights]) -> LSTM:
+def bidirectional(stack: Sequence[Layer], x: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """What the forward layers make of x and what the backward ones do, both in the order of x."""
+    forward, _ = sequence([layer for layer in stack if not layer.backward], x)
+    backward, _ = sequence([layer for layer in stack if layer.backward], x[::-1])
+    return forward, backward[::-1]
+
+
+AnyLayer = TypeVar("AnyLayer", bound=Layer)
+
+
+def map_weights(layer: AnyLayer, change: Callable[[Weights], Weights]) -> AnyLayer:
     """The same layer with `change` applied to each W, U and V."""
 
     def changed(gate: Gate) -> Gate:
         present = {name: getattr(gate, name) for name in "WUV" if getattr(gate, name) is not None}
         return replace(gate, **{name: change(weights) for name, weights in present.items()})
 
-    return replace(lstm, **{name: changed(gate) for name, gate in lstm.gates.items()})
+    return replace(layer, **{name: changed(gate) for name, gate in layer.gates.items()})
 
 
-def with_rounded_weights(lstm: LSTM) -> LSTM:
+def with_rounded_weights(layer: AnyLayer) -> AnyLayer:
     """The layer as it is kept: W, U and V rounded to float16 unless use_float32_weights; b never is."""
-    if lstm.use_float32_weights:
-        return lstm
+    if layer.use_float32_weights:
+        return layer
     with np.errstate(over="ignore"):  # beyond 65504 float16 has only infinity
-        return map_weights(lstm, lambda weights: weights.astype(np.float16))
+        return map_weights(layer, lambda weights: weights.astype(np.float16))

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: random LSTM stacks in the terms of reference.py, with sequences and states for them.
+"""Hypothesis strategies: random stacks in the terms of reference.py, with sequences and states for them.
 
 Hypothesis chooses structure (what is present, which neuron, which sizes); numbers come from NumPy's generator, seeded
 by Hypothesis, because drawing thousands of floats one by one would take most of the time.
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import reference as ref
 from hypothesis import strategies as st
-from reference import LSTM, Array, Gate, Neuron, State, Weights
+from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate, State, Weights
 
 # One below, at and above the widths of SIMD vectors and of the engine's blocks; and the smallest.
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65)
@@ -38,11 +38,12 @@ C_VALUES: dict[int, tuple[float, ...]] = {
     ref.LOGARITHM: (-1.0, 2.0, 10.0),  # -1: base e
 }
 
+Types = st.SearchStrategy[int]
+
 mostly = st.sampled_from((True,) * 7 + (False,))
 neuron_types = st.sampled_from(range(16))
-shared_neuron_types = st.sampled_from(
-    [kind for kind in range(16) if kind != ref.PRELU]
-)  # cell to output has no channels
+shared_neuron_types = neuron_types.filter(lambda kind: kind != ref.PRELU)  # gh has no parameters per channel
+unit_neuron_types = st.sampled_from((ref.SIGMOID, ref.HARD_SIGMOID))  # from 0 to 1, ends included
 seeds = st.integers(0, 2**32 - 1).map(np.random.default_rng)
 
 
@@ -62,71 +63,90 @@ def random_weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.
 
 
 @st.composite
-def gates(draw: st.DrawFn, inputs: int, outputs: int, diagonal: bool) -> Gate:
-    """Each weight absent or present, in float32 or float16."""
+def gates(
+    draw: st.DrawFn, inputs: int, outputs: int, memory: tuple[int, ...] | None = None, types: Types | None = None
+) -> Gate:
+    """Each weight absent or present, in float32 or float16; V of shape `memory`. With `types`, W is always there."""
     rng = draw(seeds)
 
-    def weights(*shape: int) -> Weights | None:
-        return random_weights(rng, shape, draw(st.sampled_from(("f4", "f2")))) if draw(mostly) else None
+    def weights(shape: tuple[int, ...] | None, required: bool = False) -> Weights | None:
+        if shape is None or not (required or draw(mostly)):
+            return None
+        return random_weights(rng, shape, draw(st.sampled_from(("f4", "f2"))))
 
-    gate = Gate(U=weights(outputs, outputs), V=weights(outputs) if diagonal else weights(outputs, outputs))
-    gate = replace(gate, W=weights(outputs, inputs))
+    gate = Gate(weights((outputs, inputs), types is not None), weights((outputs, outputs)), weights(memory))
     if gate.W is None:  # bias and neuron come with the input weights, or not at all
         return gate
     bias = rng.standard_normal(outputs).astype(np.float32) / 2 if draw(mostly) else None
-    return replace(gate, b=bias, neuron=random_neuron(rng, draw(neuron_types), outputs))
+    return replace(gate, b=bias, neuron=random_neuron(rng, draw(neuron_types if types is None else types), outputs))
+
+
+@st.composite
+def channels(draw: st.DrawFn, inputs: int) -> tuple[int, dict[str, bool]]:
+    """The outputs of a layer for `inputs` input channels, and the options that all kinds have."""
+    unit_input, use_float32_weights = draw(st.booleans()), draw(st.booleans())
+    options = {"unit_input": unit_input, "use_float32_weights": use_float32_weights}
+    return inputs if unit_input else draw(st.sampled_from(SIZES)), options
 
 
 @st.composite
 def lstms(draw: st.DrawFn, inputs: int) -> LSTM:
     """Any LSTM layer for `inputs` input channels."""
-    unit_input = draw(st.booleans())
-    outputs = inputs if unit_input else draw(st.sampled_from(SIZES))
+    outputs, options = draw(channels(inputs))
     diagonal = draw(st.booleans())
-    names = ("input_gate", "forget_gate", "cell_gate", "output_gate")
+    memory = (outputs,) if diagonal else (outputs, outputs)
     return LSTM(
         inputs,
         outputs,
-        **{name: draw(gates(inputs, outputs, diagonal)) for name in names},
+        *(draw(gates(inputs, outputs, memory)) for _ in range(4)),
         memory_weights_are_diagonal=diagonal,
-        unit_input=unit_input,
         cell_to_output=random_neuron(draw(seeds), draw(shared_neuron_types), outputs),
-        use_float32_weights=draw(st.booleans()),
+        **options,
     )
 
 
 @st.composite
-def stacks(draw: st.DrawFn, layers: int) -> list[LSTM]:
-    """`layers` LSTM layers, each fitting the one below."""
-    stack = [draw(lstms(draw(st.sampled_from(SIZES))))]
-    while len(stack) < layers:
-        stack.append(draw(lstms(stack[-1].outputs)))
+def grus(draw: st.DrawFn, inputs: int) -> GRU:
+    """Any GRU layer for `inputs` input channels. Where p is not 1, z stays where (1 - z^p)^(1/p) is a number."""
+    outputs, options = draw(channels(inputs))
+    p = draw(st.sampled_from((1.0, 1.0, 1.0, 0.5, 1.5, 2.0, 3.0)))
+    return GRU(
+        inputs,
+        outputs,
+        draw(gates(inputs, outputs, types=None if p == 1 else unit_neuron_types)),
+        draw(gates(inputs, outputs)),
+        draw(gates(inputs, outputs, memory=(outputs, outputs))),
+        gate_pnorm_value=p,
+        flip_output_gates=draw(st.booleans()),
+        **options,
+    )
+
+
+@st.composite
+def single_gates(draw: st.DrawFn, inputs: int) -> SingleGate:
+    """Any single gate layer for `inputs` input channels."""
+    outputs, options = draw(channels(inputs))
+    return SingleGate(inputs, outputs, draw(gates(inputs, outputs)), **options)
+
+
+def layers(inputs: int) -> st.SearchStrategy[Layer]:
+    return st.one_of(lstms(inputs), grus(inputs), single_gates(inputs))
+
+
+@st.composite
+def stacks(draw: st.DrawFn, count: int) -> list[Layer]:
+    """`count` layers of any kinds, each fitting the one below."""
+    stack = [draw(layers(draw(st.sampled_from(SIZES))))]
+    while len(stack) < count:
+        stack.append(draw(layers(stack[-1].outputs)))
     return stack
-
-
-def conventional(rng: np.random.Generator, inputs: int, outputs: int, **options: object) -> LSTM:
-    """The usual LSTM, sigmoid and tanh, with all weights present; peepholes too where options["peepholes"]."""
-    peepholes = options.pop("peepholes", False)
-    memory_shape = (outputs,) if options.get("memory_weights_are_diagonal") else (outputs, outputs)
-
-    def gate(neuron: Neuron) -> Gate:
-        return Gate(
-            random_weights(rng, (outputs, inputs)),
-            random_weights(rng, (outputs, outputs)),
-            random_weights(rng, memory_shape) if peepholes else None,
-            rng.standard_normal(outputs).astype(np.float32) / 2,
-            neuron,
-        )
-
-    sigmoid, tanh = Neuron(ref.SIGMOID), Neuron(ref.TANH, 1.0, 1.0)
-    return LSTM(inputs, outputs, gate(sigmoid), gate(sigmoid), gate(tanh), gate(sigmoid), **options)
 
 
 @dataclass
 class Case:
     """A stack, a sequence for it (its rows never growing) and the state it starts from, None being zeros."""
 
-    stack: list[LSTM]
+    stack: list[Layer]
     x: list[npt.NDArray[np.float32]] | list[npt.NDArray[np.float16]]
     state: State | None
 
@@ -138,22 +158,22 @@ class Case:
         printer.text(repr(self))
 
 
-def random_state(rng: np.random.Generator, stack: list[LSTM], batch: int) -> State:
-    def arrays() -> list[Array]:
-        return [rng.standard_normal((batch, lstm.outputs)).astype(np.float32).astype(np.float64) for lstm in stack]
+def random_state(rng: np.random.Generator, stack: list[Layer], batch: int) -> State:
+    def random(channels: int) -> Array:
+        return rng.standard_normal((batch, channels)).astype(np.float32).astype(np.float64)
 
-    return arrays(), arrays()
+    return [random(layer.outputs) for layer in stack], [random(layer.cells) for layer in stack]
 
 
 @st.composite
 def cases(
     draw: st.DrawFn,
-    layers: int = 3,
+    count: int = 3,
     dtypes: Sequence[npt.DTypeLike] = (np.float32, np.float16),
     ragged: bool = True,
 ) -> Case:
-    """Anything that a stack of up to `layers` can be given; rows may end before the others where `ragged`."""
-    stack = draw(stacks(draw(st.integers(1, layers))))
+    """Anything that a stack of up to `count` layers can be given; rows may end before the others where `ragged`."""
+    stack = draw(stacks(draw(st.integers(1, count))))
     rows = sorted(draw(st.lists(st.integers(1, 6), min_size=1, max_size=4)), reverse=True)
     if not ragged:
         rows = rows[:1] * len(rows)

@@ -3,18 +3,19 @@
 import itertools
 from dataclasses import replace
 
+import conventional
 import numpy as np
 import numpy.typing as npt
 import pytest
 import reference as ref
 from checking import descriptor, neuron
 from reference import LSTM, Gate, Neuron
-from strategies import conventional, random_weights
+from strategies import random_weights
 
 import pymps
 
 RNG = np.random.default_rng(7)
-LAYER = conventional(RNG, 3, 6, peepholes=True, memory_weights_are_diagonal=True, use_float32_weights=False)
+LAYER = conventional.lstm(RNG, 3, 6, peepholes=True, memory_weights_are_diagonal=True, use_float32_weights=False)
 GATES = dict(zip("ifco", LAYER.gates.values(), strict=True))
 PEEPHOLES = {letter: gate.V for letter, gate in GATES.items()}
 X = RNG.standard_normal((3, 2, 3)).astype(np.float32)

@@ -1,23 +1,23 @@
-"""All sixteen neurons, alone in each of the five places that an LSTM has for one."""
-
-from dataclasses import replace
+"""All sixteen neurons, alone in each of the nine places that layers have for one."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import reference as ref
-from checking import inference_layer
+from checking import inference_layer, initial_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reference import LSTM, Gate, Neuron
+from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate
 from strategies import neuron_types, random_neuron, seeds, shared_neuron_types
 from tolerance import assert_within, neuron_error
 
 import pymps
 
+Float32 = npt.NDArray[np.float32]
+
 CHANNELS = 19  # more than a vector of float32, and not a multiple of one
-GATES = ("input_gate", "forget_gate", "cell_gate", "output_gate")
-PLACES = (*GATES, "cell_to_output")
+KINDS = {"LSTM": LSTM, "GRU": GRU, "single gate": SingleGate}
+PLACES = [(kind, gate) for kind, layer in KINDS.items() for gate in layer(1, 1).gates] + [("LSTM", "cell_to_output")]
 SLOPES = np.linspace(-0.5, 1.5, CHANNELS, dtype=np.float32)
 
 EXAMPLES = {
@@ -56,8 +56,8 @@ EXAMPLES = {
 
 # Apple has no place for PReLU's channels in gh.
 in_every_place = pytest.mark.parametrize(
-    ("name", "place"),
-    [(n, p) for n in EXAMPLES for p in PLACES if (EXAMPLES[n].type, p) != (ref.PRELU, "cell_to_output")],
+    ("name", "kind", "place"),
+    [(n, k, p) for n in EXAMPLES for k, p in PLACES if (EXAMPLES[n].type, p) != (ref.PRELU, "cell_to_output")],
 )
 
 # Around 0, through the bends, and out to where exponentials of float32 end.
@@ -71,31 +71,58 @@ GRID = np.concatenate(
 ).astype(np.float32)
 
 
-def alone(neuron: Neuron, place: str) -> LSTM:
-    """h1 = f(x) on every channel: the one input goes to `place`, all else is the constant 1."""
-    ones = np.ones((CHANNELS, 1), np.float32)
-    constant = Gate(W=0 * ones, b=ones[:, 0])
-    gates = dict.fromkeys(GATES, constant)
-    if place == "forget_gate":
-        gates["input_gate"] = Gate()  # c1 = F c0
+ONES = np.ones((CHANNELS, 1), np.float32)
+
+
+def alone(kind: str, place: str, neuron: Neuron, bias: Float32 | None = None) -> Layer:
+    """h1 = f(x + bias) on every channel: the one input goes to `place`, all else is the constant 1 or absent."""
+    given = Gate(ONES, b=bias, neuron=neuron)
+    if kind == "GRU":
+        return alone_in_gru(place, given)
+    if kind == "single gate":
+        return SingleGate(1, CHANNELS, given)
+    constant = Gate(0 * ONES, b=ONES[:, 0])
+    gates = dict.fromkeys(LSTM(1, 1).gates, constant)
+    gates["input_gate" if place == "forget_gate" else "forget_gate"] = Gate()  # c1 = F c0, or I C
     if place == "cell_to_output":
-        return LSTM(1, CHANNELS, **(gates | {"cell_gate": Gate(W=ones)}), cell_to_output=neuron)
-    return LSTM(1, CHANNELS, **(gates | {place: Gate(W=ones, neuron=neuron)}), cell_to_output=Neuron())
+        gates["cell_gate"] = Gate(ONES, b=bias)
+        return LSTM(1, CHANNELS, **gates, cell_to_output=neuron)
+    return LSTM(1, CHANNELS, **(gates | {place: given}), cell_to_output=Neuron())
 
 
-def run_alone(device: pymps.Device, neuron: Neuron, place: str, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    layer = inference_layer(device, alone(neuron, place))
-    ones = [np.ones((len(x), CHANNELS), np.float32)]
-    y, _ = layer(x.reshape(1, -1, 1), layer.state(c=ones) if place == "forget_gate" else None)
+def alone_in_gru(place: str, given: Gate) -> GRU:
+    """z h0 without h; r h0 by a Uh that is the identity; h without z."""
+    gates = {place: given}
+    if place == "recurrent_gate":
+        gates["output_gate"] = Gate(U=np.eye(CHANNELS, dtype=np.float32))
+    return GRU(1, CHANNELS, **gates)
+
+
+def visible(kind: str, place: str, values: Array) -> Array:
+    """What h1 shows of f(x). A GRU's z comes as (1 - z) 0 + z, its r through a product with all channels: there what
+    is infinite meets a 0 and makes a NaN."""
+    if (kind, place) == ("GRU", "input_gate"):
+        return np.where(np.isfinite(values), values, np.nan)
+    if (kind, place) == ("GRU", "recurrent_gate"):
+        return np.where(np.isfinite(values).all(axis=1, keepdims=True), values, np.nan)
+    return values
+
+
+def run_alone(device: pymps.Device, reference: Layer, x: Float32) -> Float32:
+    """From a state of ones."""
+    layer = inference_layer(device, reference)
+    ones = [np.ones((len(x), CHANNELS))], [np.ones((len(x), reference.cells))]
+    y, _ = layer(x.reshape(1, -1, 1), initial_state(layer, ones))
     return y[0]
 
 
-def assert_values(device: pymps.Device, neuron: Neuron, place: str, x: npt.NDArray[np.float32]) -> None:
+def assert_values(device: pymps.Device, neuron: Neuron, kind: str, place: str, x: Float32) -> None:
     channels = np.repeat(x.astype(np.float64)[:, None], CHANNELS, axis=1)
     expected = ref.activate(neuron, channels)
     with np.errstate(over="ignore"):
         expected[np.isinf(expected.astype(np.float32))] *= np.inf  # beyond float32
-    y = run_alone(device, neuron, place, x)
+    expected = visible(kind, place, expected)
+    y = run_alone(device, alone(kind, place, neuron), x)
     portable = device.backend == "portable"  # where the arithmetic is Apple's, the promise alone
     error = neuron_error(neuron, channels) if portable else 2e-6 * np.maximum(1.0, np.abs(expected))
     assert_within(y, expected, error, f"{neuron} as {place}")
@@ -106,26 +133,21 @@ def test_every_type_has_an_example() -> None:
 
 
 @in_every_place
-def test_values(device: pymps.Device, name: str, place: str) -> None:
-    neuron = EXAMPLES[name]
-    assert_values(device, neuron, place, GRID)
+def test_values(device: pymps.Device, name: str, kind: str, place: str) -> None:
+    assert_values(device, EXAMPLES[name], kind, place, GRID)
 
 
 SPECIALS = [np.nan, np.inf, -np.inf]
 
 
 @in_every_place
-def test_special_values(device: pymps.Device, name: str, place: str) -> None:
+def test_special_values(device: pymps.Device, name: str, kind: str, place: str) -> None:
     """NaN and infinity, which come in as biases, as the formula has them in float64."""
     neuron = EXAMPLES[name]
     special = np.resize(np.array(SPECIALS, np.float32), CHANNELS)
-    lstm = alone(neuron, place)
-    changed = "cell_gate" if place == "cell_to_output" else place
-    lstm = replace(lstm, **{changed: replace(lstm.gates[changed], b=special)})
-    layer = inference_layer(device, lstm)
-    ones = [np.ones((1, CHANNELS), np.float32)]
-    y, _ = layer(np.zeros((1, 1, 1), np.float32), layer.state(c=ones) if place == "forget_gate" else None)
-    np.testing.assert_array_equal(y[0, 0], ref.activate(neuron, special.astype(np.float64)))
+    y = run_alone(device, alone(kind, place, neuron, special), np.zeros(1, np.float32))
+    expected = visible(kind, place, ref.activate(neuron, special[np.newaxis].astype(np.float64)))
+    np.testing.assert_array_equal(y, expected)
 
 
 CONVENTIONAL = {
@@ -152,8 +174,11 @@ def test_parameters_left_out(kind: pymps.NeuronType) -> None:
 
 
 @settings(max_examples=150)
-@given(place=st.sampled_from(PLACES), data=st.data(), rng=seeds)
-def test_random_parameters(device: pymps.Device, place: str, data: st.DataObject, rng: np.random.Generator) -> None:
+@given(where=st.sampled_from(PLACES), data=st.data(), rng=seeds)
+def test_random_parameters(
+    device: pymps.Device, where: tuple[str, str], data: st.DataObject, rng: np.random.Generator
+) -> None:
+    place = where[1]
     kind = data.draw(shared_neuron_types if place == "cell_to_output" else neuron_types)
     neuron = random_neuron(rng, kind, CHANNELS)
-    assert_values(device, neuron, place, rng.uniform(-4, 4, 25).astype(np.float32))
+    assert_values(device, neuron, *where, rng.uniform(-4, 4, 25).astype(np.float32))

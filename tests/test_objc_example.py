@@ -23,6 +23,14 @@ MODES = {
 pytestmark = pytest.mark.modeless  # each test sets its own mode
 
 
+def test_knows_nothing_of_the_portable_classes() -> None:
+    sources = [path.read_text() for path in EXAMPLE.glob("*.[hm]")]
+    imported = {header for text in sources for header in re.findall(r'^#\w+ ["<](.*)[">]', text, re.MULTILINE)}
+    apple = {"Foundation/Foundation.h", "Metal/Metal.h", "MetalPerformanceShaders/MetalPerformanceShaders.h"}
+    assert apple < imported <= apple | {path.name for path in EXAMPLE.glob("*.h")}
+    assert not re.search(r"PMP|pymps|__APPLE__|GNUSTEP", "".join(sources))
+
+
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = tmp_path_factory.mktemp("objc") / "digits"
@@ -44,6 +52,18 @@ def test_reads_digits_as_pytorch_does(program: Path, mode: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
     assert re.search(r"^images +450 of 8 rows", result.stdout, re.MULTILINE)
     assert re.search(r"^accuracy +98\.22%", result.stdout, re.MULTILINE)  # as examples/digits has it from PyTorch
+
+
+@pytest.mark.usefixtures("program")  # skipped where that can't be built
+def test_readme() -> None:
+    """Its first commands, as a user types them, print what it shows below them."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```", (EXAMPLE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    (_, commands), (_, shown) = blocks[:2]
+    result = subprocess.run(["sh", "-ec", commands], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    accuracy = re.search(r"^accuracy.*", shown, re.MULTILINE)
+    assert accuracy
+    assert accuracy[0] in result.stdout
 
 
 def test_a_wrong_weight_fails(program: Path, tmp_path: Path) -> None:

@@ -1,22 +1,24 @@
 """Sequences and streams: states, lengths, strides and element types, for any stack."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import conventional
 import numpy as np
 import numpy.typing as npt
 import pytest
 import reference as ref
-from checking import assert_state, assert_steps, descriptor, inference_layer
+from checking import arrays, as_float32, assert_state, assert_steps, inference_layer, initial_state
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import conventional, random_state, seeds
+from strategies import random_state, seeds
 from tolerance import assert_within
 
 import pymps
 
 INPUTS, OUTPUTS, BATCH = 6, 10, 3
 Layer = pymps.MatrixInferenceLayer
-Stack = list[ref.LSTM]
+Stack = list[ref.Layer]
 Rng = np.random.Generator
 Float32 = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.generic]
@@ -27,9 +29,16 @@ def rng() -> Rng:
     return np.random.default_rng(11)
 
 
-@pytest.fixture
-def stack(rng: Rng) -> Stack:
-    return [conventional(rng, INPUTS, 17, peepholes=True), conventional(rng, 17, OUTPUTS)]
+STACKS = {"LSTMs": ("LSTM", "LSTM"), "GRUs": ("GRU", "GRU"), "single gates": ("single gate",) * 2} | {
+    "GRU below LSTM": ("GRU", "LSTM"),
+    "LSTM below single gate": ("LSTM", "single gate"),
+}
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest, rng: Rng) -> Stack:
+    below, above = STACKS[request.param]
+    return [conventional.full(rng, below, INPUTS, 17), conventional.KINDS[above](rng, 17, OUTPUTS)]
 
 
 @pytest.fixture
@@ -41,20 +50,29 @@ def random_x(rng: Rng, steps: int, batch: int = BATCH) -> Float32:
     return rng.standard_normal((steps, batch, INPUTS)).astype(np.float32)
 
 
+def assert_row(actual: pymps.RecurrentState, row: int, expected: pymps.RecurrentState, what: str) -> None:
+    """One row of a state, against the state of a sequence that ran alone."""
+    h, c = arrays(actual)
+    one_row = [m[row : row + 1] for m in h], [m[row : row + 1] for m in c]
+    assert_state(expected, one_row, 2e-6, what)
+
+
 def test_sequences_of_different_lengths(device: pymps.Device, layer: Layer, stack: Stack, rng: Rng) -> None:
-    """Lengths 4, 3 and 2: rows 3, 3, 2, 1; the final state holds each sequence's own last state."""
-    whole = random_x(rng, 4)
+    """Lengths 4, 3 and 2: rows 3, 3, 2, 1. A sequence that has ended keeps its own last state; so the states hold
+    (y1, x1, z1), (y2, x2, z2), (y3, x3, z2), (y4, x3, z2)."""
+    whole, lengths = random_x(rng, 4), (4, 3, 2)
     x = [whole[t, :rows] for t, rows in enumerate((3, 3, 2, 1))]
     assert_steps(device, stack, x)
-    y, final = layer(x)
+    y, states = layer(x, store_all_intermediate_states=True)
+    _, final = layer(x)
     assert [y_t.shape for y_t in y] == [(3, OUTPUTS), (3, OUTPUTS), (2, OUTPUTS), (1, OUTPUTS)]
-    for row, length in enumerate((4, 3, 2)):
-        alone, state = layer(whole[:length, row : row + 1])
+    for row, length in enumerate(lengths):
+        alone, alone_states = layer(whole[:length, row : row + 1], store_all_intermediate_states=True)
         for t in range(length):
             assert_within(y[t][row], alone[t, 0].astype(np.float64), 2e-6, f"row {row} of step {t}")
-        for index in range(2):
-            actual, expected = final.memory_cell(index)[row], state.memory_cell(index)[0].astype(np.float64)
-            assert_within(actual, expected, 2e-6, f"c of row {row}")
+        for t, state in enumerate(states):
+            assert_row(state, row, alone_states[min(t, length - 1)], f"row {row} after step {t}")
+        assert_row(final, row, alone_states[-1], f"row {row} of the final state")
 
 
 def test_intermediate_states(layer: Layer, rng: Rng) -> None:
@@ -64,16 +82,22 @@ def test_intermediate_states(layer: Layer, rng: Rng) -> None:
     assert len(states) == 4
     for t, state in enumerate(states):
         _, final = layer(x[: t + 1])
-        expected = [[m(i).astype(np.float64) for i in (0, 1)] for m in (final.recurrent_output, final.memory_cell)]
-        assert_state(state, (expected[0], expected[1]), 2e-6, f"after step {t}")
+        assert_state(state, arrays(final), 2e-6, f"after step {t}")
         np.testing.assert_array_equal(state.recurrent_output(1), y[t])
 
 
 @settings(max_examples=60)
-@given(cut=st.integers(1, 7), store_all=st.booleans(), rng=seeds)
-def test_a_sequence_in_two_parts(device: pymps.Device, cut: int, store_all: bool, rng: Rng) -> None:
+@given(
+    kinds=st.tuples(*[st.sampled_from(list(conventional.KINDS))] * 2),
+    cut=st.integers(1, 7),
+    store_all=st.booleans(),
+    rng=seeds,
+)
+def test_a_sequence_in_two_parts(
+    device: pymps.Device, kinds: tuple[str, str], cut: int, store_all: bool, rng: Rng
+) -> None:
     """Any state, final or intermediate, continues where it was taken."""
-    stack = [conventional(rng, INPUTS, OUTPUTS, peepholes=True), conventional(rng, OUTPUTS, 5)]
+    stack = [conventional.full(rng, kinds[0], INPUTS, OUTPUTS), conventional.KINDS[kinds[1]](rng, OUTPUTS, 5)]
     layer, x = inference_layer(device, *stack), random_x(rng, 8)
     whole, _ = layer(x)
     if store_all:
@@ -88,37 +112,39 @@ def test_a_sequence_in_two_parts(device: pymps.Device, cut: int, store_all: bool
 def test_a_state_may_start_many_sequences(layer: Layer, rng: Rng) -> None:
     """A call does not change the state it is given."""
     _, state = layer(random_x(rng, 2))
-    kept = [state.memory_cell(index).copy() for index in (0, 1)]
+    kept = arrays(state)
     x = random_x(rng, 3)
     first, _ = layer(x, state)
     second, _ = layer(x, state)
     np.testing.assert_array_equal(first, second)
-    for index in (0, 1):
-        np.testing.assert_array_equal(state.memory_cell(index), kept[index])
+    assert_state(state, kept, 0.0, "state")
 
 
 def test_state_given_in_part(layer: Layer, stack: Stack, rng: Rng) -> None:
     """None stands for zeros: a layer's h or c, or all of them."""
-    h, c = ([m.astype(np.float32) for m in part] for part in random_state(rng, stack, BATCH))
-    zeros = [np.zeros_like(m) for m in h]
+    values, zeros = random_state(rng, stack, BATCH), ref.zero_state(stack, BATCH)
+    h, c = map(as_float32, values)
     x = random_x(rng, 2)
-    for given_h, given_c, full_h, full_c in (
-        ([None, h[1]], [c[0], None], [zeros[0], h[1]], [c[0], zeros[1]]),
-        (h, None, h, zeros),
-        (None, c, zeros, c),
-    ):
+    given = [
+        ([None, h[1]], [c[0], None], [zeros[0][0], values[0][1]], [values[1][0], zeros[1][1]]),
+        (h, None, values[0], zeros[1]),
+    ]
+    if any(m is not None for m in c):
+        given.append((None, c, zeros[0], values[1]))
+    for given_h, given_c, full_h, full_c in given:
         actual, _ = layer(x, layer.state(h=given_h, c=given_c))
-        expected, _ = layer(x, layer.state(h=full_h, c=full_c))
+        expected, _ = layer(x, initial_state(layer, (full_h, full_c)))
         np.testing.assert_array_equal(actual, expected)
 
 
 def test_state_reads_back(layer: Layer, stack: Stack, rng: Rng) -> None:
     """A state holds copies of what it was made from."""
     values = random_state(rng, stack, BATCH)
-    h, c = ([m.astype(np.float32) for m in part] for part in values)
+    h, c = map(as_float32, values)
     state = layer.state(h=h, c=c)
     for m in h + c:
-        m[:] = 0
+        if m is not None:
+            m[:] = 0
     assert_state(state, values, 0.0, "state")
 
 
@@ -194,18 +220,18 @@ def test_float16_sequence(device: pymps.Device, layer: Layer, stack: Stack, rng:
     y, state = layer(x)
     exact, _ = layer(x.astype(np.float32))
     assert y.dtype == np.float16
-    assert state.memory_cell(0).dtype == np.float32
+    assert state.recurrent_output(0).dtype == np.float32
     np.testing.assert_array_equal(y, exact.astype(np.float16))
 
 
 def test_direction_is_for_bidirectional_runs_alone(device: pymps.Device, stack: Stack, rng: Rng) -> None:
-    """A sequence runs forward, whatever layer_sequence_direction says."""
-    forward, backward = descriptor(stack[0]), descriptor(stack[0])
-    backward.layer_sequence_direction = pymps.RNNSequenceDirection.BACKWARD
+    """A sequence runs forward through all layers, whatever layer_sequence_direction says."""
     x = random_x(rng, 4)
-    expected, _ = pymps.MatrixInferenceLayer(device, forward)(x)
-    y, _ = pymps.MatrixInferenceLayer(device, backward)(x)
-    np.testing.assert_array_equal(y, expected)
+    expected, _ = inference_layer(device, *stack)(x)
+    for directions in ((True, True), (False, True), (True, False)):
+        turned = [replace(layer, backward=backward) for layer, backward in zip(stack, directions, strict=True)]
+        y, _ = inference_layer(device, *turned)(x)
+        np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 64, 300])

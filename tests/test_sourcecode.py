@@ -50,6 +50,8 @@ def test_mypy() -> None:
 
 def test_clang_format() -> None:
     suffixes = {".c", ".h", ".m", ".cc"}
-    sources = [p for place in ("native", "tests/native") for p in (ROOT / place).rglob("*") if p.suffix in suffixes]
+    sources = [
+        p for place in ("examples", "native", "tests/native") for p in (ROOT / place).rglob("*") if p.suffix in suffixes
+    ]
     assert sources
     run(clang_format(), "--dry-run", "-Werror", *sources)

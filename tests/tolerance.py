@@ -5,12 +5,13 @@ into it, and carries on what its operands are off by. The result is per element 
 formula, so that unbounded neurons (Power, Exponential, ...) are held as tightly as sigmoid and tanh.
 """
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import reference as ref
-from reference import LSTM, Array, Gate, Neuron, activate, map_weights, memory_term, pre_activation
+from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate, activate, pre_activation, recurrent_terms
 
 EPSILON = 2 * 2.0**-23  # two units in the last place of float32
 SMALLEST = 2.0**-126  # below, float32 has absolute steps, or none at all on devices that flush to zero
@@ -38,32 +39,86 @@ def _changed(neuron: Neuron, parameter: str, value: float) -> Neuron:
     return changed
 
 
-def step_error(lstm: LSTM, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
+@dataclass(frozen=True)
+class Inexact:
+    """A value, and how far a float32 implementation's may be from it."""
+
+    value: Array
+    error: Array | float = 0.0
+
+    def __add__(self, other: "Inexact") -> "Inexact":
+        return Inexact(self.value + other.value, self.error + other.error)
+
+    def __mul__(self, other: "Inexact") -> "Inexact":
+        """A product that is rounded: the sum that it goes into then need not be."""
+        value = self.value * other.value
+        error = self.error * np.abs(other.value) + other.error * np.abs(self.value)
+        return Inexact(value, error + EPSILON * np.abs(value) + SMALLEST)
+
+
+def activated(neuron: Neuron, u: Inexact) -> Inexact:
+    return Inexact(activate(neuron, u.value), neuron_error(neuron, u.value, u.error))
+
+
+NOTHING = Inexact(np.zeros(()))
+
+
+def gate_sum(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHING) -> Inexact:
+    """What goes into a gate's neuron. The roundings of a sum take a random walk."""
+    steps = max(1.0, math.sqrt(layer.inputs + layer.outputs) / 2)
+    present = {name: getattr(gate, name) for name in "WUVb" if getattr(gate, name) is not None}
+    positive = replace(gate, **{name: np.abs(numbers) for name, numbers in present.items()})
+    magnitude = pre_activation(layer, positive, np.abs(x), np.abs(h.value), np.abs(m.value))
+    carried = recurrent_terms(positive, *(np.broadcast_to(part.error, part.value.shape) for part in (h, m)))
+    error = steps * EPSILON * magnitude + carried + SMALLEST
+    return Inexact(pre_activation(layer, gate, x, h.value, m.value), error)
+
+
+def gate_value(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHING) -> Inexact:
+    return activated(gate.neuron, gate_sum(layer, gate, x, h, m))
+
+
+def lstm_step(lstm: LSTM, x: Array, h0: Inexact, c0: Inexact) -> tuple[Inexact, Inexact]:
+    i, f, g = (gate_value(lstm, gate, x, h0, c0) for gate in (lstm.input_gate, lstm.forget_gate, lstm.cell_gate))
+    c1 = f * c0 + i * g
+    return gate_value(lstm, lstm.output_gate, x, h0, c1) * activated(lstm.cell_to_output, c1), c1
+
+
+def complement(gru: GRU, u: Inexact, z: Inexact) -> Inexact:
+    """(1 - z^p)^(1/p), z being the neuron's value of u. Where p is not 1 the slope is infinite at z = 1: what is known
+    of z is only what is known of u, the rest of the way is one function."""
+
+    def of(u: Array) -> Array:
+        return ref.complement(gru, activate(gru.input_gate.neuron, u))
+
+    value = ref.complement(gru, z.value)
+    if gru.gate_pnorm_value == 1:
+        return Inexact(value, z.error + EPSILON * np.abs(value))
+    nearby = [np.abs(of(u.value + sign * u.error) - value) for sign in (1, -1)]
+    return Inexact(value, np.nan_to_num(np.fmax(*nearby)) + EPSILON * np.abs(value) + SMALLEST)
+
+
+def gru_step(gru: GRU, x: Array, h0: Inexact, c0: Inexact) -> tuple[Inexact, Inexact]:
+    u = gate_sum(gru, gru.input_gate, x, h0)
+    z = activated(gru.input_gate.neuron, u)
+    r = gate_value(gru, gru.recurrent_gate, x, h0)
+    h = gate_value(gru, gru.output_gate, x, r * h0, z * h0)
+    complemented, weighted = (h0, h) if gru.flip_output_gates else (h, h0)
+    return complement(gru, u, z) * complemented + z * weighted, c0
+
+
+def single_gate_step(layer: SingleGate, x: Array, h0: Inexact, c0: Inexact) -> tuple[Inexact, Inexact]:
+    return gate_value(layer, layer.gate, x, h0), c0
+
+
+_STEPS = {LSTM: lstm_step, GRU: gru_step, SingleGate: single_gate_step}
+
+
+def step_error(layer: Layer, x: Array, h0: Array, c0: Array) -> tuple[Array | float, Array | float]:
     """The errors of h1 and c1 after one step from exact x, h0 and c0."""
-    magnitudes = map_weights(lstm, np.abs)
-
-    def gate_error(name: str, c: Array, c_error: Array | float) -> tuple[Array, Array]:
-        gate, positive = lstm.gates[name], _absolute_bias(magnitudes.gates[name])
-        z = pre_activation(lstm, gate, x, h0, c)
-        z_error = EPSILON * pre_activation(magnitudes, positive, np.abs(x), np.abs(h0), np.abs(c))
-        z_error = z_error + memory_term(magnitudes, positive, np.broadcast_to(c_error, c.shape)) + SMALLEST
-        return activate(gate.neuron, z), neuron_error(gate.neuron, z, z_error)
-
     with np.errstate(all="ignore"):
-        i, i_error = gate_error("input_gate", c0, 0.0)
-        f, f_error = gate_error("forget_gate", c0, 0.0)
-        g, g_error = gate_error("cell_gate", c0, 0.0)
-        c1 = f * c0 + i * g
-        c1_error = f_error * np.abs(c0) + i_error * np.abs(g) + g_error * np.abs(i)
-        c1_error = c1_error + EPSILON * (np.abs(f * c0) + np.abs(i * g)) + SMALLEST
-        o, o_error = gate_error("output_gate", c1, c1_error)
-        s, s_error = activate(lstm.cell_to_output, c1), neuron_error(lstm.cell_to_output, c1, c1_error)
-        h1_error = o_error * np.abs(s) + s_error * np.abs(o) + EPSILON * np.abs(o * s) + SMALLEST
-    return h1_error, c1_error
-
-
-def _absolute_bias(gate: Gate) -> Gate:
-    return replace(gate, b=None if gate.b is None else np.abs(gate.b))
+        h1, c1 = _STEPS[type(layer)](layer, x, Inexact(h0), Inexact(c0))
+    return h1.error, c1.error
 
 
 def assert_within(actual: npt.ArrayLike, expected: Array, tolerance: Array | float, what: str) -> None:

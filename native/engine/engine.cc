@@ -9,6 +9,10 @@ void pymps_engine_layer_destroy(pymps_engine_layer *layer) {
     delete layer;
 }
 
+bool pymps_engine_layer_read_weights(const pymps_engine_layer *layer, size_t gate, size_t part, float *weights) {
+    return layer->ReadWeights(gate, part, weights);
+}
+
 size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t steps, size_t rows) {
     return layer->WorkspaceBytes(steps, rows);
 }

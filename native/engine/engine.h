@@ -87,6 +87,11 @@ pymps_engine_layer *pymps_engine_gru_create(const pymps_engine_gru *gru);
 pymps_engine_layer *pymps_engine_single_gate_create(const pymps_engine_single_gate *single_gate);
 void pymps_engine_layer_destroy(pymps_engine_layer *layer); /* NULL is allowed */
 
+/* Reads weights back as they were given, but for what half_weights has rounded. Gates are counted in the order of the
+ * description; `part` is 0 for W, 1 for U, 2 for V (of a GRU's output gate: Vh). False where the layer keeps none:
+ * they were NULL, not to be read, or without effect. */
+bool pymps_engine_layer_read_weights(const pymps_engine_layer *layer, size_t gate, size_t part, float *weights);
+
 /* rows x (inputs or outputs) elements; row r starts at data + r * row_bytes. Elements are aligned to their size,
  * rows are not padded beyond row_bytes. */
 typedef struct pymps_engine_matrix {

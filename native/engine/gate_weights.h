@@ -23,6 +23,7 @@ struct GateWeights {
     /* `input_gate_weights` may be NULL. False when memory runs out. */
     bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
               const Panels &panels);
+    bool Read(size_t part, float *to) const { return weights.Unpack(panels, part, 0, to); }
 };
 
 } // namespace pymps::engine

@@ -21,6 +21,11 @@ class Gru final : public RecurrentLayer {
   public:
     bool Pack(const pymps_engine_gru &description);
 
+    bool ReadWeights(size_t gate, size_t part, float *weights) const override {
+        const GateWeights *const gates[] = {&z_, &r_, &h_};
+        return gates[gate]->Read(part, weights);
+    }
+
   private:
     /* The rows of a step. z, r and h begin as sums; z is then activated in place, and r becomes r h0. */
     struct Grids {

@@ -29,6 +29,10 @@ class Lstm final : public pymps_engine_layer {
 
     void Run(const pymps_engine_sequence &sequence, void *workspace) const override;
 
+    bool ReadWeights(size_t gate, size_t part, float *weights) const override {
+        return weights_.Read(gate, part, weights);
+    }
+
   private:
     /* The input of one step: x, or, if they were computed ahead, the gates W x + b. */
     struct StepInput {

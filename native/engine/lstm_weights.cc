@@ -66,4 +66,14 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
            bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm) && CopyNeurons(lstm);
 }
 
+bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {
+    if (part == kMemoryPart && diagonal_memory) {
+        diagonal.Unpack(panels, gate, weights);
+        return true;
+    }
+    if (part == kMemoryPart && gate == kOutputGate)
+        return output_memory.Unpack(panels, 0, 0, weights);
+    return gates.Unpack(panels, part, gate, weights);
+}
+
 } // namespace pymps::engine

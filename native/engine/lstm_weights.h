@@ -28,6 +28,8 @@ struct LstmWeights {
 
     /* False when memory runs out. */
     bool Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors);
+    /* As pymps_engine_layer_read_weights. */
+    bool Read(size_t gate, size_t part, float *weights) const;
 
   private:
     bool PackMemory(const pymps_engine_lstm &lstm);

@@ -128,9 +128,10 @@ HWY_INLINE void ApplyExponential(const pymps_engine_neuron &neuron, const float 
 /* log_c(a x + b); c == -1 stands for e. */
 HWY_INLINE void ApplyLogarithm(const pymps_engine_neuron &neuron, const float *x, float *y, size_t count) {
     const double a = neuron.a, b = neuron.b, c = neuron.c;
-    const double log_c = c == -1.0 ? 1.0 : std::log(c);
+    // Infinite for c == 1. Multiplied, because Highway's emulated Div by 0 gives 0.
+    const double scale = c == -1.0 ? 1.0 : 1.0 / std::log(c);
     MapDoubles(x, y, count, [=](auto d, auto v) HWY_ATTR {
-        return hn::Div(Log64(d, hn::MulAdd(hn::Set(d, a), v, hn::Set(d, b))), hn::Set(d, log_c));
+        return hn::Mul(Log64(d, hn::MulAdd(hn::Set(d, a), v, hn::Set(d, b))), hn::Set(d, scale));
     });
 }
 

@@ -23,6 +23,21 @@ void PackVector(const Panels &panels, const float *matrix, size_t columns, size_
     std::fill(packed + count, packed + panels.lanes, T(0));
 }
 
+float Restore(float packed) {
+    return packed;
+}
+float Restore(uint16_t packed) {
+    return FloatFromHalf(packed);
+}
+
+/* The reverse of PackVector. */
+template <class T>
+void UnpackVector(const Panels &panels, const T *packed, size_t columns, size_t column, size_t vector, float *matrix) {
+    const size_t begin = vector * panels.lanes, count = std::min(panels.outputs - begin, panels.lanes);
+    for (size_t i = 0; i < count; ++i)
+        matrix[(begin + i) * columns + column] = Restore(packed[i]);
+}
+
 } // namespace
 
 template <class T> void PackedWeights::Fill(const Panels &panels, const PartSource *sources, T *packed) const {
@@ -69,6 +84,30 @@ bool PackedWeights::Pack(const Panels &panels, bool half, size_t gate_count, con
     return true;
 }
 
+template <class T>
+void PackedWeights::ReadGate(const Panels &panels, const Part &part, size_t slot, float *matrix) const {
+    for (size_t first = 0; first < panels.vectors; first += panels.Width(first)) {
+        const size_t width = panels.Width(first);
+        const T *packed = Slice<T>(part, first, width) + slot * lanes_;
+        for (size_t column = 0; column < part.columns; ++column) {
+            for (size_t vector = first; vector < first + width; ++vector, packed += part.gate_count * lanes_)
+                UnpackVector(panels, packed, part.columns, column, vector, matrix);
+        }
+    }
+}
+
+bool PackedWeights::Unpack(const Panels &panels, size_t part, size_t gate, float *matrix) const {
+    const Part &from = parts_[part];
+    const size_t slot = static_cast<size_t>(std::find(from.gates, from.gates + from.gate_count, gate) - from.gates);
+    if (slot == from.gate_count)
+        return false;
+    if (half_)
+        ReadGate<uint16_t>(panels, from, slot, matrix);
+    else
+        ReadGate<float>(panels, from, slot, matrix);
+    return true;
+}
+
 bool PackedVector::Pack(const Panels &panels, const float *const gates[kMaxGates], bool half) {
     lanes_ = panels.lanes;
     const size_t count = MultiplySizes(kMaxGates, panels.PaddedOutputs());
@@ -87,6 +126,11 @@ bool PackedVector::Pack(const Panels &panels, const float *const gates[kMaxGates
     if (half)
         std::transform(values_.get(), packed, values_.get(), [](float v) { return FloatFromHalf(HalfFromFloat(v)); });
     return true;
+}
+
+void PackedVector::Unpack(const Panels &panels, size_t gate, float *values) const {
+    for (size_t vector = 0; vector < panels.vectors; ++vector)
+        UnpackVector(panels, Slice(vector) + gate * lanes_, 1, 0, vector, values);
 }
 
 AlignedArray<float> PaddedCopy(const float *values, const Panels &panels) {

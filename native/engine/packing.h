@@ -70,8 +70,12 @@ class PackedWeights {
         return reinterpret_cast<const T *>(data_.get()) + (first * depth_ + width * part.offset) * lanes_;
     }
 
+    /* Reads a gate's matrix of one part back, row-major. False where it was NULL. */
+    bool Unpack(const Panels &panels, size_t part, size_t gate, float *matrix) const;
+
   private:
     template <class T> void Fill(const Panels &panels, const PartSource *sources, T *packed) const;
+    template <class T> void ReadGate(const Panels &panels, const Part &part, size_t slot, float *matrix) const;
 
     Part parts_[kMaxParts];
     size_t gate_count_ = 0;
@@ -87,6 +91,8 @@ class PackedVector {
     /* `half`: the values are rounded to float16, and kept as floats. False when memory runs out. */
     bool Pack(const Panels &panels, const float *const gates[kMaxGates], bool half);
     const float *Slice(size_t first) const { return values_.get() + first * kMaxGates * lanes_; }
+    /* Reads a gate's values back. */
+    void Unpack(const Panels &panels, size_t gate, float *values) const;
 
   private:
     size_t lanes_ = 0;

@@ -19,6 +19,8 @@ class SingleGate final : public RecurrentLayer {
   public:
     bool Pack(const pymps_engine_single_gate &description);
 
+    bool ReadWeights(size_t, size_t part, float *weights) const override { return gate_.Read(part, weights); }
+
   private:
     void StartRows(const float *const *x, size_t rows, float *gates) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;

@@ -247,24 +247,17 @@ typedef struct pymps_backend {
     pymps_status (*gru_descriptor_set_gate_pnorm_value)(pymps_descriptor *descriptor, float value, pymps_error *error);
     pymps_status (*gru_descriptor_set_flip_output_gates)(pymps_descriptor *descriptor, bool value, pymps_error *error);
 
-    /* Layers (MPSRNNMatrixInferenceLayer): a stack of one or more descriptors. It runs a sequence where the output
-     * channels of each layer are the input channels of the next. It runs a bidirectional sequence where that holds
-     * among its forward layers and among its backward layers, there are some of both, and both take the same input
-     * channels. layer_create wants one of the two. Later changes of a descriptor do not reach the layer. layer_copy: a
-     * layer with the same weights. All functions on a layer may be called from several threads; encoding takes turns,
-     * so a thread that shall not wait for another has a copy. */
+    /* Layers (MPSRNNMatrixInferenceLayer): a stack of one or more descriptors. The input channels of each are the
+     * output channels of the nearest one before that has its direction. The stack runs a sequence where they are also
+     * those of the one right before; it runs a bidirectional sequence where it has both directions, and their first
+     * layers take the same input channels. layer_create wants one of the two. Later changes of a descriptor do not
+     * reach the layer. layer_copy: a layer with the same weights. All functions on a layer may be called from several
+     * threads; encoding takes turns, so a thread that shall not wait for another has a copy. */
     pymps_status (*layer_create)(pymps_device *device, pymps_descriptor *const *descriptors, size_t count,
                                  pymps_layer **layer, pymps_error *error);
     pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error);
     void (*layer_release)(pymps_layer *layer);
     void (*layer_info)(pymps_layer *layer, pymps_layer_info *info);
-
-    /* Archives: a layer with its weights as bytes, for the same backend. layer_archive hands them to `write`, in one
-     * or more pieces. layer_unarchive refuses what is damaged, or of another backend, as PYMPS_ERROR_ARGUMENT. */
-    pymps_status (*layer_archive)(pymps_layer *layer, void (*write)(void *context, const void *bytes, size_t length),
-                                  void *context, pymps_error *error);
-    pymps_status (*layer_unarchive)(pymps_device *device, const void *bytes, size_t length, pymps_layer **layer,
-                                    pymps_error *error);
 
     /* Queues. Command buffers of one queue run in the order of their enqueue, or of their commit where that comes
      * first. A queue holds max_command_buffer_count (64 unless given) that have not completed: command_buffer_create

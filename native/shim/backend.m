@@ -8,7 +8,7 @@
 const pymps_backend backend = {.name = PMP_STRING(PYMPS_BACKEND), PMP_FUNCTIONS(ENTRY)};
 
 #define ONE(name) +1
-_Static_assert(sizeof(pymps_backend) >= (1 PMP_FUNCTIONS(ONE)) * sizeof(void *), "a function is not in PMP_FUNCTIONS");
+_Static_assert(sizeof(pymps_backend) == (1 PMP_FUNCTIONS(ONE)) * sizeof(void *), "a function is not in PMP_FUNCTIONS");
 
 pymps_status pmp_enter(const char *function, pymps_error *error, pymps_status (^body)(const pmp_call *call)) {
     const pmp_call call = {function, error, NULL, PMP_NO_INDEX};

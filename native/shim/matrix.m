@@ -5,13 +5,6 @@
 // Blits want offsets and sizes in multiples of this.
 enum { blit_bytes = 4 };
 
-pymps_status pmp_check_data_type(const pmp_call *call, pymps_data_type data_type) {
-    PMP_CHECK(data_type == PYMPS_FLOAT32 || data_type == PYMPS_FLOAT16, call,
-              "data_type: 0x%x, expected 0x%x (float32) or 0x%x (float16)", (unsigned)data_type, PYMPS_FLOAT32,
-              PYMPS_FLOAT16);
-    return PYMPS_OK;
-}
-
 // From the first element to the end of the last. No overflow once pmp_matrix_check has passed.
 static size_t span_bytes(const pymps_matrix *matrix) {
     return (matrix->rows - 1) * matrix->row_bytes + matrix->columns * pmp_element_bytes(matrix->data_type);
@@ -20,7 +13,8 @@ static size_t span_bytes(const pymps_matrix *matrix) {
 pymps_status pmp_matrix_check(const pmp_call *call, const pymps_matrix *matrix, id<MTLDevice> device) {
     PMP_CHECK(matrix->buffer != NULL, call, "buffer: NULL, expected a buffer");
     PMP_CHECK(matrix->buffer->buffer.device == device, call, "buffer: of another device, expected the same");
-    PMP_TRY(pmp_check_data_type(call, matrix->data_type));
+    PMP_CHECK(pmp_is_float(matrix->data_type), call, "data_type: 0x%x, expected 0x%x (float32) or 0x%x (float16)",
+              (unsigned)matrix->data_type, PYMPS_FLOAT32, PYMPS_FLOAT16);
     PMP_CHECK(matrix->rows >= 1, call, "rows: 0, expected at least 1");
     PMP_CHECK(matrix->columns >= 1, call, "columns: 0, expected at least 1");
     size_t element_bytes = pmp_element_bytes(matrix->data_type);
@@ -104,13 +98,23 @@ bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b,
 
 // ---- Contents ----
 
-MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
-                           pymps_data_type data_type) {
+static MPSMatrix *make_at(size_t offset_bytes, id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
+                          pymps_data_type data_type) {
     MPSMatrixDescriptor *descriptor = [MPSMatrixDescriptor matrixDescriptorWithRows:rows
                                                                             columns:columns
                                                                            rowBytes:row_bytes
                                                                            dataType:(MPSDataType)data_type];
-    return [[[MPSMatrix alloc] initWithBuffer:buffer descriptor:descriptor] autorelease];
+    return [[[MPSMatrix alloc] initWithBuffer:buffer offset:offset_bytes descriptor:descriptor] autorelease];
+}
+
+MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
+                           pymps_data_type data_type) {
+    return make_at(0, buffer, rows, columns, row_bytes, data_type);
+}
+
+MPSMatrix *pmp_matrix_object(const pymps_matrix *matrix) {
+    return make_at(matrix->offset_bytes, matrix->buffer->buffer, matrix->rows, matrix->columns, matrix->row_bytes,
+                   matrix->data_type);
 }
 
 static pymps_status blit(const pmp_call *call, id<MTLCommandQueue> queue, void (^encode)(id<MTLBlitCommandEncoder>)) {

@@ -21,13 +21,23 @@
     X(device_count) X(device_open) X(device_release) X(device_info) X(device_current_allocated_size_bytes)             \
     X(buffer_create) X(buffer_wrap) X(buffer_release) X(buffer_contents) X(buffer_length_bytes)                        \
     X(buffer_storage_mode) X(buffer_did_modify)                                                                        \
-    X(lstm_descriptor_create) X(descriptor_release) X(descriptor_set_weights)                                          \
+    X(lstm_descriptor_create) X(gru_descriptor_create) X(single_gate_descriptor_create) X(descriptor_release)          \
+    X(descriptor_set_weights) X(descriptor_set_data_source)                                                            \
     X(descriptor_set_use_layer_input_unit_transform_mode) X(descriptor_set_use_float32_weights)                        \
+    X(descriptor_set_layer_sequence_direction)                                                                         \
     X(lstm_descriptor_set_memory_weights_are_diagonal) X(lstm_descriptor_set_cell_to_output_neuron)                    \
-    X(layer_create) X(layer_copy) X(layer_release) X(layer_info) X(layer_encode_sequence)                              \
-    X(queue_create) X(queue_release)                                                                                   \
-    X(command_buffer_create) X(command_buffer_release) X(command_buffer_commit) X(command_buffer_wait)                 \
-    X(state_create) X(state_release) X(state_matrix) X(matrix_read)                                                    \
+    X(gru_descriptor_set_gate_pnorm_value) X(gru_descriptor_set_flip_output_gates)                                     \
+    X(layer_create) X(layer_copy) X(layer_release) X(layer_info)                   \
+    X(queue_create) X(queue_create_with_max_command_buffer_count) X(queue_release)                                     \
+    X(command_buffer_create) X(command_buffer_release) X(command_buffer_enqueue) X(command_buffer_commit)              \
+    X(command_buffer_wait_until_scheduled) X(command_buffer_wait) X(command_buffer_status) X(command_buffer_times)     \
+    X(command_buffer_add_scheduled_handler) X(command_buffer_add_completed_handler)                                    \
+    X(shared_event_create) X(shared_event_release) X(shared_event_signaled_value) X(shared_event_set_signaled_value)   \
+    X(command_buffer_encode_signal_event) X(command_buffer_encode_wait_event)                                          \
+    X(command_buffer_copy) X(command_buffer_fill) X(command_buffer_synchronize)                                        \
+    X(layer_encode_sequence) X(layer_encode_bidirectional_sequence)                                                    \
+    X(state_create) X(state_release) X(state_matrix) X(state_is_temporary) X(state_read_count)                         \
+    X(state_set_read_count) X(matrix_read)                                                                             \
     X(stream_create) X(stream_release) X(stream_source) X(stream_destination) X(stream_step)                           \
     X(stream_set_state) X(stream_state)
 // clang-format on
@@ -55,21 +65,33 @@ struct pymps_buffer { // owned by its creator alone; what is encoded retains the
 struct pymps_queue { // owned by its creator and its command buffers
     atomic_size_t references;
     id<MTLCommandQueue> queue;
+    size_t max_command_buffer_count;
     atomic_size_t uncommitted_count;
 };
 
 struct pymps_command_buffer { // owned by its creator
     pymps_queue *queue;
     id<MTLCommandBuffer> command_buffer;
-    bool is_committed;
+    bool is_enqueued;
+    atomic_bool is_committed;
+    struct pmp_handler *handlers; // until the commit; from then on each waits for its one call
 };
 
-// The feature channels of a stack: layer l takes channels[l] and gives channels[l + 1]. A layer, its copies and their
-// states own one together; its address tells whether a state fits a layer.
+struct pymps_shared_event { // owned by its creator; what is encoded retains the MTLSharedEvent
+    id<MTLSharedEvent> event;
+};
+
+// The shape of a stack. A layer, its copies and their states own one together; its address tells whether a state fits
+// a layer.
+typedef struct pmp_stack_layer {
+    size_t inputs, outputs;
+    pymps_sequence_direction direction;
+} pmp_stack_layer;
+
 typedef struct pmp_stack {
     atomic_size_t references;
-    size_t layer_count;
-    size_t channels[];
+    pymps_layer_info info;
+    pmp_stack_layer layers[]; // info.number_of_layers
 } pmp_stack;
 
 struct pymps_layer { // owned by its creator
@@ -83,6 +105,7 @@ struct pymps_state { // owned by whoever it was handed to
     pmp_stack *stack;
     MPSRNNRecurrentMatrixState *state;
     size_t rows;
+    id<MTLCommandBuffer> command_buffer; // that a temporary state lives on; else nil
 };
 
 static inline void pmp_retain(atomic_size_t *references) {
@@ -152,8 +175,9 @@ static inline size_t pmp_element_bytes(pymps_data_type data_type) {
     return (data_type & 127) >> 3;
 }
 
-pymps_status pmp_check_data_type(const pmp_call *call, pymps_data_type data_type)
-    PMP_BACKEND_SYMBOL(pmp_check_data_type);
+static inline bool pmp_is_float(pymps_data_type data_type) {
+    return data_type == PYMPS_FLOAT32 || data_type == PYMPS_FLOAT16;
+}
 
 /// What a handle to a buffer says of it. Retains nothing.
 pymps_buffer pmp_buffer_view(id<MTLBuffer> buffer) PMP_BACKEND_SYMBOL(pmp_buffer_view);
@@ -165,6 +189,16 @@ pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size
 
 pymps_status pmp_command_buffer_make(const pmp_call *call, id<MTLCommandQueue> queue, id<MTLCommandBuffer> *made)
     PMP_BACKEND_SYMBOL(pmp_command_buffer_make);
+/// Checks that one can still encode into it what is of `device`; nil: of any.
+pymps_status pmp_command_buffer_check(const pmp_call *call, const pymps_command_buffer *command_buffer,
+                                      id<MTLDevice> device) PMP_BACKEND_SYMBOL(pmp_command_buffer_check);
+/// PYMPS_ERROR_COMMAND_BUFFER where the device has failed to run it.
+pymps_status pmp_command_buffer_error(const pmp_call *call, id<MTLCommandBuffer> command_buffer)
+    PMP_BACKEND_SYMBOL(pmp_command_buffer_error);
+/// Whether this thread is inside a handler that a wait for `command_buffer` would keep from ending.
+bool pmp_handler_blocks(id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_handler_blocks);
+/// Ends handlers that will never be called.
+void pmp_handlers_drop(struct pmp_handler *handlers) PMP_BACKEND_SYMBOL(pmp_handlers_drop);
 /// Waits for a committed command buffer; commits it first in pmp_finish.
 pymps_status pmp_wait(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_wait);
 pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_finish);
@@ -178,20 +212,93 @@ bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b,
 /// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
 MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
                            pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);
+/// An MPSMatrix (autoreleased) with its offset.
+MPSMatrix *pmp_matrix_object(const pymps_matrix *matrix) PMP_BACKEND_SYMBOL(pmp_matrix_object);
 /// Overwrites a float32 matrix of any storage mode with rows x columns numbers, zeros where `values` is NULL.
 pymps_status pmp_matrix_write(const pmp_call *call, pymps_device *device, MPSMatrix *matrix, const float *values)
     PMP_BACKEND_SYMBOL(pmp_matrix_write);
 
+// ---- Weights ----
+
+typedef enum pmp_weights_kind {
+    PMP_WEIGHTS_NONE,
+    PMP_WEIGHTS_INPUT,     // out x in
+    PMP_WEIGHTS_RECURRENT, // out x out
+    PMP_WEIGHTS_MEMORY,    // out x out or, as a diagonal, out x 1
+} pmp_weights_kind;
+
+/// What a property of a descriptor wants.
+typedef struct pmp_weights_shape {
+    int matrix_id;
+    pmp_weights_kind kind;
+    size_t inputs, outputs;
+} pmp_weights_shape;
+
 pymps_status pmp_neuron_check(const pmp_call *call, const pymps_neuron *neuron, size_t output_feature_channels)
     PMP_BACKEND_SYMBOL(pmp_neuron_check);
+pymps_status pmp_weights_check(const pmp_call *call, const pmp_weights_shape *shape, const pymps_weights *weights)
+    PMP_BACKEND_SYMBOL(pmp_weights_check);
+/// Checks memory weights against the descriptor's memory_weights_are_diagonal.
+pymps_status pmp_weights_check_diagonal(const pmp_call *call, const pmp_weights_shape *shape,
+                                        const pymps_weights *weights, bool is_diagonal)
+    PMP_BACKEND_SYMBOL(pmp_weights_check_diagonal);
+/// A data source over a copy of `weights`, with one reference to its context.
+pymps_status pmp_weights_copy(const pmp_call *call, const pymps_weights *weights, pymps_data_source *copy)
+    PMP_BACKEND_SYMBOL(pmp_weights_copy);
+/// The weights of such a data source; NULL for any other.
+const pymps_weights *pmp_copied_weights(const pymps_data_source *source) PMP_BACKEND_SYMBOL(pmp_copied_weights);
+
+/// An MPSCNNConvolutionDataSource for 1 x 1 convolutions. May be loaded and purged from any thread, nested too.
+PMP_BACKEND_CLASS(PMPDataSource)
+@interface PMPDataSource : NSObject <MPSCNNConvolutionDataSource> {
+    pymps_data_source _source; // with a reference to its context
+    pmp_weights_shape _shape;
+    BOOL _isDiagonal;
+    char _place[64];
+    pthread_mutex_t _mutex;
+    NSUInteger _loadCount;  // loads that wait for their purge
+    pymps_weights _weights; // the source's, while _loadCount > 0
+    NSData *_matrix;        // around a diagonal; nil: the weights are as MPS wants them
+    NSData *_ranges;
+    NSString *_label;
+    MPSCNNConvolutionDescriptor *_descriptor;
+    pymps_error _error;
+}
+
+/// `place` says in errors whose weights these are.
+- (instancetype)initWithSource:(const pymps_data_source *)source
+                         shape:(pmp_weights_shape)shape
+                    isDiagonal:(BOOL)isDiagonal
+                         place:(const char *)place;
+/// Why the last load failed; status PYMPS_OK where it did not.
+- (const pymps_error *)error;
+
+@end
+
+// ---- Descriptors, layers and states ----
 
 /// An MPSRNNDescriptor (autoreleased) with the descriptor's present values, after checking that they fit each other.
+/// Its PMPDataSources are added to `sources`.
 pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
-                                 MPSRNNDescriptor **made) PMP_BACKEND_SYMBOL(pmp_descriptor_make);
-void pmp_descriptor_channels(const pymps_descriptor *descriptor, size_t *inputs, size_t *outputs)
-    PMP_BACKEND_SYMBOL(pmp_descriptor_channels);
+                                 NSMutableArray *sources, MPSRNNDescriptor **made)
+    PMP_BACKEND_SYMBOL(pmp_descriptor_make);
+pmp_stack_layer pmp_descriptor_shape(const pymps_descriptor *descriptor) PMP_BACKEND_SYMBOL(pmp_descriptor_shape);
 
+/// Checks that layers fit each other: that they can run one above the other, in one way at least.
+pymps_status pmp_stack_check(const pmp_call *call, const pmp_stack_layer *layers, size_t count)
+    PMP_BACKEND_SYMBOL(pmp_stack_check);
+/// The shape of layers that have passed, with one reference; NULL when memory runs out.
+pmp_stack *pmp_stack_make(const pmp_stack_layer *layers, size_t count) PMP_BACKEND_SYMBOL(pmp_stack_make);
+pymps_status pmp_stack_check_runs_sequence(const pmp_call *call, const pmp_stack *stack)
+    PMP_BACKEND_SYMBOL(pmp_stack_check_runs_sequence);
 void pmp_stack_release(pmp_stack *stack) PMP_BACKEND_SYMBOL(pmp_stack_release);
+
+/// A handle to an MPS layer, which it retains. Takes over the reference to `stack`, on failure too.
+pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_stack *stack,
+                              MPSRNNMatrixInferenceLayer *object, pymps_layer **layer)
+    PMP_BACKEND_SYMBOL(pmp_layer_handle);
+/// Runs `body` while no other thread uses the MPS layer.
+void pmp_layer_with_lock(pymps_layer *layer, void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_layer_with_lock);
 
 /// What one encodeSequence call takes. NULL offsets: zeros; nil states: none wanted.
 typedef struct pmp_sequence {
@@ -210,25 +317,11 @@ MPSRNNMatrixInferenceLayer *pmp_layer_copy_object(pymps_layer *layer) PMP_BACKEN
 pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows)
     PMP_BACKEND_SYMBOL(pmp_rows_check);
 
-/// A handle to a state, which it retains; NULL when memory runs out.
-pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows)
-    PMP_BACKEND_SYMBOL(pmp_state_handle);
-pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows)
-    PMP_BACKEND_SYMBOL(pmp_state_check);
+/// A handle to a state, which it retains; NULL when memory runs out. `command_buffer`: of a temporary state, else nil.
+pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows,
+                              id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_handle);
+/// Checks that `state` can start work of `rows` rows on `command_buffer`; nil: on any.
+pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows,
+                             id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_check);
 pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
                                      const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_state_check_overlap);
-
-/// An MPSCNNConvolutionDataSource over its own copy of the weights, for a 1 x 1 convolution. Immutable.
-PMP_BACKEND_CLASS(PMPWeightsDataSource)
-@interface PMPWeightsDataSource : NSObject <MPSCNNConvolutionDataSource> {
-    NSData *_weights;
-    NSData *_bias; // nil: none
-    NSString *_label;
-    MPSDataType _dataType;
-    MPSCNNConvolutionDescriptor *_descriptor;
-}
-
-/// The weights behind `weights`, followed by zeros up to output x `inputFeatureChannels` numbers.
-- (instancetype)initWithWeights:(const pymps_weights *)weights inputFeatureChannels:(NSUInteger)inputFeatureChannels;
-
-@end

@@ -2,7 +2,8 @@
 #import "shim.h"
 #include <stdlib.h>
 
-pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows) {
+pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows,
+                              id<MTLCommandBuffer> command_buffer) {
     pymps_state *handle = calloc(1, sizeof *handle);
     if (handle == NULL)
         return NULL;
@@ -10,6 +11,7 @@ pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *stat
     handle->stack = stack;
     handle->state = [state retain];
     handle->rows = rows;
+    handle->command_buffer = [command_buffer retain];
     return handle;
 }
 
@@ -17,15 +19,24 @@ void state_release(pymps_state *state) {
     if (state == NULL)
         return;
     pmp_perform(^{
+        if (state->command_buffer != nil && state->state.readCount > 0)
+            state->state.readCount = 0; // MPS wants no reads left when a temporary object goes
         [state->state release];
+        [state->command_buffer release];
     });
     pmp_stack_release(state->stack);
     free(state);
 }
 
-pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows) {
+pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows,
+                             id<MTLCommandBuffer> command_buffer) {
     PMP_CHECK(state->stack == stack, call, "state: of another layer, expected one of this layer or of a copy of it");
     PMP_CHECK(state->rows == rows, call, "state: %zu rows, expected %zu", state->rows, rows);
+    if (state->command_buffer != nil) {
+        PMP_CHECK(state->command_buffer == command_buffer, call,
+                  "state: temporary, expected to be used on the command buffer that made it");
+        PMP_CHECK(state->state.readCount > 0, call, "state: temporary with a read count of 0, expected at least 1");
+    }
     return PYMPS_OK;
 }
 
@@ -47,9 +58,13 @@ static pymps_matrix matrix_in(pymps_buffer *buffer, MPSMatrix *matrix) {
 
 pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
                                      const pymps_matrix *destinations) {
-    for (size_t index = 0; index < state->stack->layer_count; index++)
+    if (state->command_buffer != nil)
+        return PYMPS_OK; // nobody has seen its memory
+    for (size_t index = 0; index < state->stack->info.number_of_layers; index++)
         for (int which = PYMPS_RECURRENT_OUTPUT; which <= PYMPS_MEMORY_CELL; which++) {
             MPSMatrix *found = find_matrix(state, index, (pymps_state_matrix)which);
+            if (found == nil)
+                continue; // no memory cell
             pymps_buffer buffer = pmp_buffer_view(found.data);
             pymps_matrix matrix = matrix_in(&buffer, found);
             size_t unused, destination;
@@ -62,7 +77,7 @@ pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *st
 // MPS hands out a state only as the result of a step. This one runs on zeros; its values are overwritten.
 static pymps_status make_state(const pmp_call *call, pymps_layer *layer, size_t rows,
                                MPSRNNRecurrentMatrixState **state) {
-    size_t inputs = layer->stack->channels[0], outputs = layer->stack->channels[layer->stack->layer_count];
+    size_t inputs = layer->stack->info.input_feature_channels, outputs = layer->stack->info.output_feature_channels;
     id<MTLDevice> device = layer->device->device;
     id<MTLBuffer> source, destination;
     PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
@@ -85,16 +100,21 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
         PMP_CHECK_NOT_NULL(state, call);
+        PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
         PMP_TRY(pmp_rows_check(call, layer, rows));
         MPSRNNRecurrentMatrixState *made;
         PMP_TRY(make_state(call, layer, rows, &made));
-        for (size_t index = 0; index < layer->stack->layer_count; index++) {
+        for (size_t index = 0; index < layer->stack->info.number_of_layers; index++) {
             MPSMatrix *output = [made getRecurrentOutputMatrixForLayerIndex:index];
             PMP_TRY(pmp_matrix_write(call, layer->device, output, h == NULL ? NULL : h[index]));
             MPSMatrix *cell = [made getMemoryCellMatrixForLayerIndex:index];
-            PMP_TRY(pmp_matrix_write(call, layer->device, cell, c == NULL ? NULL : c[index]));
+            const float *values = c == NULL ? NULL : c[index];
+            PMP_CHECK(cell != nil || values == NULL, call,
+                      "c[%zu]: given for a layer without a memory cell, expected NULL", index);
+            if (cell != nil)
+                PMP_TRY(pmp_matrix_write(call, layer->device, cell, values));
         }
-        pymps_state *handle = pmp_state_handle(layer->stack, made, rows);
+        pymps_state *handle = pmp_state_handle(layer->stack, made, rows, nil);
         if (handle == NULL)
             return pmp_out_of_memory(call);
         *state = handle;
@@ -106,16 +126,45 @@ pymps_status state_matrix(pymps_state *state, size_t layer_index, pymps_state_ma
                           pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(state, call);
-        PMP_CHECK(layer_index < state->stack->layer_count, call, "layer_index: %zu, expected less than %zu",
-                  layer_index, state->stack->layer_count);
+        PMP_CHECK(layer_index < state->stack->info.number_of_layers, call, "layer_index: %zu, expected less than %zu",
+                  layer_index, state->stack->info.number_of_layers);
         PMP_CHECK(which == PYMPS_RECURRENT_OUTPUT || which == PYMPS_MEMORY_CELL, call,
                   "which: %d, expected 0 (recurrent output) or 1 (memory cell)", (int)which);
         PMP_CHECK_NOT_NULL(matrix, call);
+        PMP_CHECK(state->command_buffer == nil, call, "state: temporary, expected one whose matrices can be read");
         MPSMatrix *found = find_matrix(state, layer_index, which);
+        PMP_CHECK(found != nil, call, "which: 1 (memory cell) of layer %zu, which has none", layer_index);
         pymps_buffer *buffer = pmp_buffer_handle(found.data);
         if (buffer == NULL)
             return pmp_out_of_memory(call);
         *matrix = matrix_in(buffer, found);
+        return PYMPS_OK;
+    });
+}
+
+// ---- Temporary states ----
+
+bool state_is_temporary(pymps_state *state) {
+    return state != NULL && state->command_buffer != nil;
+}
+
+size_t state_read_count(pymps_state *state) {
+    __block size_t read_count = 0;
+    if (state_is_temporary(state))
+        pmp_perform(^{
+            read_count = state->state.readCount;
+        });
+    return read_count;
+}
+
+pymps_status state_set_read_count(pymps_state *state, size_t read_count, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(state, call);
+        PMP_CHECK(state->command_buffer != nil, call, "state: not temporary, expected one with a read count");
+        PMP_CHECK(state->command_buffer.status < MTLCommandBufferStatusCommitted, call,
+                  "state: its command buffer is committed, expected to be changed before");
+        PMP_CHECK(state->state.readCount > 0, call, "state: a read count of 0, which is final");
+        state->state.readCount = read_count;
         return PYMPS_OK;
     });
 }

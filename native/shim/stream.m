@@ -28,7 +28,7 @@ static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
 }
 
 static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t rows, pymps_stream *stream) {
-    size_t inputs = layer->stack->channels[0], outputs = layer->stack->channels[layer->stack->layer_count];
+    size_t inputs = layer->stack->info.input_feature_channels, outputs = layer->stack->info.output_feature_channels;
     id<MTLDevice> device = layer->device->device;
     id<MTLBuffer> source, destination;
     PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
@@ -54,6 +54,7 @@ pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **strea
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
         PMP_CHECK_NOT_NULL(stream, call);
+        PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
         PMP_TRY(pmp_rows_check(call, layer, rows));
         pymps_stream *handle = calloc(1, sizeof *handle);
         if (handle == NULL)
@@ -89,12 +90,12 @@ void stream_release(pymps_stream *stream) {
 
 void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
-        *matrix = matrix_over(stream->source, stream->rows, stream->stack->channels[0]);
+        *matrix = matrix_over(stream->source, stream->rows, stream->stack->info.input_feature_channels);
 }
 
 void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
-        *matrix = matrix_over(stream->destination, stream->rows, stream->stack->channels[stream->stack->layer_count]);
+        *matrix = matrix_over(stream->destination, stream->rows, stream->stack->info.output_feature_channels);
 }
 
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
@@ -122,7 +123,7 @@ pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_er
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(stream, call);
         if (state != NULL)
-            PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows));
+            PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows, nil));
         MPSRNNRecurrentMatrixState *next = state == NULL ? nil : [state->state retain];
         [stream->state release];
         stream->state = next;
@@ -135,7 +136,7 @@ pymps_state *stream_state(pymps_stream *stream) {
         return NULL;
     __block pymps_state *handle = NULL;
     pmp_perform(^{
-        handle = pmp_state_handle(stream->stack, stream->state, stream->rows);
+        handle = pmp_state_handle(stream->stack, stream->state, stream->rows, nil);
     });
     return handle;
 }

@@ -102,6 +102,11 @@ static void test_buffer_properties(void) {
     CHECK_RAISES(@"expected a part of 16 bytes", [buffer didModifyRange:NSMakeRange(1, 16)]);
     CHECK_RAISES(@"expected a part of 16 bytes", [buffer didModifyRange:(NSRange){NSUIntegerMax, 2}]);
 
+    [plain addDebugMarker:@"weights" range:NSMakeRange(4, 12)];
+    CHECK_RAISES(@"addDebugMarker:range:] range: location 4", [plain addDebugMarker:@"x" range:NSMakeRange(4, 13)]);
+    CHECK_RAISES(@"marker: nil", [plain addDebugMarker:(id _Nonnull)nil range:NSMakeRange(4, 12)]);
+    [plain removeAllDebugMarkers];
+
     id<MTLBuffer> hidden = [[device newBufferWithLength:16 options:MTLResourceStorageModePrivate] autorelease];
     CHECK(hidden.contents == NULL && PMPBufferAddress(hidden) != NULL);
     CHECK(is_zero(PMPBufferAddress(hidden), 16) && PMPBufferAddress(plain) == plain.contents);

@@ -87,9 +87,9 @@ static void test_descriptors(void) {
     bad.data = NULL;
     FAILS(SET(input), "[descriptor_set_weights] weights.data: NULL, expected a pointer");
     bad = good;
-    bad.data_type = (pymps_data_type)8;
-    FAILS(SET(input), "[descriptor_set_weights] weights.data_type: 0x8, expected 0x10000020 (float32) or 0x10000010 "
-                      "(float16)");
+    bad.data_type = (pymps_data_type)9;
+    FAILS(SET(input), "[descriptor_set_weights] weights.data_type: 0x9, expected 0x10000020 (float32), 0x10000010 "
+                      "(float16) or 0x8 (uint8)");
     bad = good;
     bad.output_feature_channels = 2;
     FAILS(SET(input), "[descriptor_set_weights] weights.output_feature_channels: 2, expected 3");

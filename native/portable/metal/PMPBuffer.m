@@ -99,9 +99,23 @@
     if (self.storageMode != MTLStorageModeManaged) {
         PMPInvalidArgument(@"receiver: storage mode %lu, expected managed", (unsigned long)self.storageMode);
     }
+    [self checkRange:range of:_cmd];
+}
+
+- (void)addDebugMarker:(NSString *)marker range:(NSRange)range {
+    if (marker == nil) {
+        PMPInvalidArgument(@"marker: nil, expected a string");
+    }
+    [self checkRange:range of:_cmd];
+}
+
+- (void)removeAllDebugMarkers {
+}
+
+- (void)checkRange:(NSRange)range of:(SEL)selector {
     if (!PMPRangeFits(range, _length)) {
-        PMPInvalidArgument(@"range: location %lu, length %lu, expected a part of %lu bytes",
-                           (unsigned long)range.location, (unsigned long)range.length, (unsigned long)_length);
+        PMPRaiseInvalidArgument(self, selector, @"range: location %lu, length %lu, expected a part of %lu bytes",
+                                (unsigned long)range.location, (unsigned long)range.length, (unsigned long)_length);
     }
 }
 

@@ -14,6 +14,10 @@ PMP_CLASS(MTLBuffer)
 /// Tells the device what the CPU has written; for managed storage alone.
 - (void)didModifyRange:(NSRange)range;
 
+/// For a debugger that captures what a GPU does; there is none for the portable device.
+- (void)addDebugMarker:(NSString *)marker range:(NSRange)range;
+- (void)removeAllDebugMarkers;
+
 @end
 
 NS_ASSUME_NONNULL_END

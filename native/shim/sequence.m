@@ -1,0 +1,246 @@
+// The encoding of sequences, in one direction and in both.
+#import "shim.h"
+#include <stdlib.h>
+
+void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence) {
+    pmp_layer_with_lock(layer, ^{
+        layer->layer.storeAllIntermediateStates = sequence->store_all_intermediate_states;
+        layer->layer.recurrentOutputIsTemporary = sequence->output_is_temporary;
+        [layer->layer encodeSequenceToCommandBuffer:command_buffer
+                                     sourceMatrices:sequence->sources
+                                      sourceOffsets:sequence->source_offsets
+                                destinationMatrices:sequence->destinations
+                                 destinationOffsets:sequence->destination_offsets
+                                recurrentInputState:sequence->state
+                              recurrentOutputStates:sequence->states];
+    });
+}
+
+// ---- Checks ----
+
+// Of the steps of one array: each by itself, `columns` (described by `whose`) and the data type of `first`.
+static pymps_status check_matrix(const pmp_call *call, const pymps_layer *layer, const pymps_matrix *matrix,
+                                 size_t columns, const char *whose, const pymps_matrix *first) {
+    PMP_TRY(pmp_matrix_check(call, matrix, layer->device->device));
+    PMP_CHECK(matrix->columns == columns, call, "columns: %zu, expected %zu, %s", matrix->columns, columns, whose);
+    PMP_CHECK(matrix->data_type == first->data_type, call, "data_type: 0x%x, expected 0x%x, as in sources[0]",
+              (unsigned)matrix->data_type, (unsigned)first->data_type);
+    return PYMPS_OK;
+}
+
+static pymps_status check_sources(const pmp_call *call, const pymps_layer *layer,
+                                  const pymps_command_buffer *command_buffer, size_t steps,
+                                  const pymps_matrix *sources) {
+    PMP_TRY(pmp_command_buffer_check(call, command_buffer, layer->device->device));
+    PMP_CHECK(steps >= 1, call, "steps: 0, expected at least 1");
+    for (size_t step = 0; step < steps; step++) {
+        pmp_call at_source = pmp_at(call, "sources", step);
+        PMP_TRY(check_matrix(&at_source, layer, &sources[step], layer->stack->info.input_feature_channels,
+                             "the layer's input channels", &sources[0]));
+        PMP_CHECK(step == 0 || sources[step].rows <= sources[step - 1].rows, &at_source,
+                  "rows: %zu, expected at most %zu, those of the step before", sources[step].rows,
+                  sources[step - 1].rows);
+    }
+    pmp_call at_source = pmp_at(call, "sources", 0);
+    return pmp_rows_check(&at_source, layer, sources[0].rows);
+}
+
+// An array of destinations, and how messages call it and its columns.
+typedef struct destinations {
+    const pymps_matrix *matrices;
+    const char *name;
+    size_t columns;
+    const char *whose_columns;
+} destinations;
+
+static pymps_status check_destinations(const pmp_call *call, const pymps_layer *layer, size_t steps,
+                                       const pymps_matrix *sources, destinations destinations) {
+    for (size_t step = 0; step < steps; step++) {
+        const pymps_matrix *destination = &destinations.matrices[step];
+        pmp_call at_destination = pmp_at(call, destinations.name, step);
+        PMP_TRY(check_matrix(&at_destination, layer, destination, destinations.columns, destinations.whose_columns,
+                             &sources[0]));
+        PMP_CHECK(destination->rows == sources[step].rows, &at_destination,
+                  "rows: %zu, expected %zu, those of the source", destination->rows, sources[step].rows);
+    }
+    return PYMPS_OK;
+}
+
+static pymps_status check_apart(const pmp_call *call, size_t steps, const pymps_matrix *a, const char *name_a,
+                                const pymps_matrix *b, const char *name_b) {
+    size_t index_a, index_b;
+    PMP_CHECK(!pmp_matrices_overlap(steps, a, steps, b, &index_a, &index_b), call,
+              "%s[%zu]: shares memory with %s[%zu], expected memory of its own", name_b, index_b, name_a, index_a);
+    return PYMPS_OK;
+}
+
+// ---- One direction ----
+
+static bool differ_by_offset(const pymps_matrix *a, const pymps_matrix *b) {
+    return a->buffer == b->buffer && a->rows == b->rows && a->row_bytes == b->row_bytes;
+}
+
+// One MPSMatrix for all consecutive steps that differ by the offset alone. `offsets` points into autoreleased memory.
+static NSArray *make_matrices(const pymps_matrix *matrices, size_t count, NSUInteger **offsets) {
+    NSMutableArray *made = [NSMutableArray arrayWithCapacity:count];
+    NSMutableData *offset_data = [NSMutableData dataWithLength:count * sizeof(NSUInteger)];
+    *offsets = offset_data.mutableBytes;
+    MPSMatrix *matrix = nil;
+    for (size_t step = 0; step < count; step++) {
+        const pymps_matrix *now = &matrices[step];
+        if (step == 0 || !differ_by_offset(now, &matrices[step - 1]))
+            matrix = pmp_matrix_make(now->buffer->buffer, now->rows, now->columns, now->row_bytes, now->data_type);
+        [made addObject:matrix];
+        (*offsets)[step] = now->offset_bytes;
+    }
+    return made;
+}
+
+// Writes `count` new handles to `states`, or none.
+static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSArray *made, size_t rows, size_t count,
+                                    id<MTLCommandBuffer> command_buffer, pymps_state **states) {
+    if (made.count != count)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device made %lu states, expected %zu",
+                        (unsigned long)made.count, count);
+    NSMutableData *handle_data = [NSMutableData dataWithLength:count * sizeof(pymps_state *)];
+    pymps_state **handles = handle_data.mutableBytes;
+    for (size_t index = 0; index < count; index++) {
+        handles[index] = pmp_state_handle(stack, [made objectAtIndex:index], rows, command_buffer);
+        if (handles[index] == NULL) {
+            while (index > 0)
+                state_release(handles[--index]);
+            return pmp_out_of_memory(call);
+        }
+    }
+    for (size_t index = 0; index < count; index++)
+        states[index] = handles[index];
+    return PYMPS_OK;
+}
+
+static pymps_status check_sequence(const pmp_call *call, const pymps_layer *layer,
+                                   const pymps_command_buffer *command_buffer, size_t steps,
+                                   const pymps_matrix *sources, const pymps_matrix *results, const pymps_state *state) {
+    PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
+    PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
+    PMP_TRY(check_destinations(call, layer, steps, sources,
+                               (destinations){results, "destinations", layer->stack->info.output_feature_channels,
+                                              "the layer's output channels"}));
+    PMP_TRY(check_apart(call, steps, sources, "sources", results, "destinations"));
+    if (state == NULL)
+        return PYMPS_OK;
+    PMP_TRY(pmp_state_check(call, state, layer->stack, sources[0].rows, command_buffer->command_buffer));
+    return pmp_state_check_overlap(call, state, steps, results);
+}
+
+pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
+                                   const pymps_matrix *sources, const pymps_matrix *destinations, pymps_state *state,
+                                   size_t state_count, bool states_are_temporary, pymps_state **states,
+                                   pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(layer, call);
+        PMP_CHECK_NOT_NULL(command_buffer, call);
+        PMP_CHECK_NOT_NULL(sources, call);
+        PMP_CHECK_NOT_NULL(destinations, call);
+        PMP_TRY(check_sequence(call, layer, command_buffer, steps, sources, destinations, state));
+        PMP_CHECK(state_count <= 1 || state_count == steps, call, "state_count: %zu, expected 0, 1 or %zu, the steps",
+                  state_count, steps);
+        PMP_CHECK(state_count == 0 || states != NULL, call, "states: NULL, expected a place for %zu states",
+                  state_count);
+        pmp_sequence sequence = {
+            .state = state == NULL ? nil : state->state,
+            .states = state_count == 0 ? nil : [NSMutableArray arrayWithCapacity:state_count],
+            .store_all_intermediate_states = state_count > 1,
+            .output_is_temporary = states_are_temporary && state_count > 0,
+        };
+        sequence.sources = make_matrices(sources, steps, &sequence.source_offsets);
+        sequence.destinations = make_matrices(destinations, steps, &sequence.destination_offsets);
+        pmp_layer_encode(layer, command_buffer->command_buffer, &sequence);
+        return hand_out_states(call, layer->stack, sequence.states, sources[0].rows, state_count,
+                               states_are_temporary ? command_buffer->command_buffer : nil, states);
+    });
+}
+
+// ---- Both directions ----
+
+// `columns` becomes that of the forward destinations.
+static pymps_status check_combine_mode(const pmp_call *call, const pymps_layer_info *info,
+                                       pymps_combine_mode combine_mode, const pymps_matrix *backward, size_t *columns) {
+    size_t forward_outputs = info->forward_output_feature_channels;
+    size_t backward_outputs = info->backward_output_feature_channels;
+    *columns = forward_outputs;
+    switch ((int)combine_mode) {
+    case PYMPS_COMBINE_NONE:
+        PMP_CHECK(backward != NULL, call, "backward_destinations: NULL, expected a pointer for combine_mode 0 (none)");
+        return PYMPS_OK;
+    case PYMPS_COMBINE_ADD:
+        PMP_CHECK(forward_outputs == backward_outputs, call,
+                  "combine_mode: 1 (add) for %zu forward and %zu backward output channels, expected as many of both",
+                  forward_outputs, backward_outputs);
+        break;
+    case PYMPS_COMBINE_CONCATENATE:
+        *columns = forward_outputs + backward_outputs;
+        break;
+    default:
+        PMP_CHECK(false, call, "combine_mode: %d, expected 0 (none), 1 (add) or 2 (concatenate)", (int)combine_mode);
+    }
+    PMP_CHECK(backward == NULL, call, "backward_destinations: given for combine_mode %d, expected NULL",
+              (int)combine_mode);
+    return PYMPS_OK;
+}
+
+static pymps_status check_bidirectional(const pmp_call *call, const pymps_layer *layer,
+                                        const pymps_command_buffer *command_buffer, size_t steps,
+                                        const pymps_matrix *sources, const pymps_matrix *forward,
+                                        const pymps_matrix *backward, pymps_combine_mode combine_mode) {
+    const pymps_layer_info *info = &layer->stack->info;
+    PMP_CHECK(info->runs_bidirectional_sequence, call,
+              "layer: a stack without both directions from the same input channels, expected forward and backward "
+              "layers");
+    size_t columns;
+    PMP_TRY(check_combine_mode(call, info, combine_mode, backward, &columns));
+    PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
+    PMP_TRY(check_destinations(call, layer, steps, sources,
+                               (destinations){forward, "forward_destinations", columns,
+                                              combine_mode == PYMPS_COMBINE_CONCATENATE
+                                                  ? "the output channels of both directions"
+                                                  : "the output channels of the forward layers"}));
+    PMP_TRY(check_apart(call, steps, sources, "sources", forward, "forward_destinations"));
+    if (backward == NULL)
+        return PYMPS_OK;
+    PMP_TRY(check_destinations(call, layer, steps, sources,
+                               (destinations){backward, "backward_destinations", info->backward_output_feature_channels,
+                                              "the output channels of the backward layers"}));
+    PMP_TRY(check_apart(call, steps, sources, "sources", backward, "backward_destinations"));
+    return check_apart(call, steps, forward, "forward_destinations", backward, "backward_destinations");
+}
+
+static NSArray *make_objects(const pymps_matrix *matrices, size_t count) {
+    NSMutableArray *made = [NSMutableArray arrayWithCapacity:count];
+    for (size_t step = 0; step < count; step++)
+        [made addObject:pmp_matrix_object(&matrices[step])];
+    return made;
+}
+
+pymps_status layer_encode_bidirectional_sequence(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
+                                                 const pymps_matrix *sources, const pymps_matrix *forward_destinations,
+                                                 const pymps_matrix *backward_destinations,
+                                                 pymps_combine_mode combine_mode, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(layer, call);
+        PMP_CHECK_NOT_NULL(command_buffer, call);
+        PMP_CHECK_NOT_NULL(sources, call);
+        PMP_CHECK_NOT_NULL(forward_destinations, call);
+        PMP_TRY(check_bidirectional(call, layer, command_buffer, steps, sources, forward_destinations,
+                                    backward_destinations, combine_mode));
+        NSArray *source_objects = make_objects(sources, steps), *forward = make_objects(forward_destinations, steps);
+        NSArray *backward = backward_destinations == NULL ? nil : make_objects(backward_destinations, steps);
+        pmp_layer_with_lock(layer, ^{
+            layer->layer.bidirectionalCombineMode = (MPSRNNBidirectionalCombineMode)combine_mode;
+            [layer->layer encodeBidirectionalSequenceToCommandBuffer:command_buffer->command_buffer
+                                                      sourceSequence:source_objects
+                                          destinationForwardMatrices:forward
+                                         destinationBackwardMatrices:backward];
+        });
+        return PYMPS_OK;
+    });
+}

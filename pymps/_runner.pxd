@@ -1,0 +1,21 @@
+from pymps._buffer cimport Buffer
+from pymps._device cimport Device
+from pymps._native cimport *
+from pymps._sequence cimport Sequence
+
+
+cdef class Runner:
+    cdef const pymps_backend *native
+    cdef pymps_layer *layer   # owned
+    cdef pymps_queue *queue   # owned
+    cdef Buffer staging       # grows as needed; None until then
+
+    cdef int stage(self, Device device, list sequences) except -1
+    cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
+                 pymps_state **states) except -1 nogil
+    cdef int run_bidirectional(self, Sequence x, Sequence y, Sequence backward_y,
+                               pymps_combine_mode combine_mode) except -1
+    cdef int _finish(self, pymps_command_buffer *command_buffer, pymps_status status, pymps_error *error) except -1 nogil
+
+
+cdef Runner make_runner(const pymps_backend *native, pymps_layer *layer, Device device)

@@ -1,0 +1,78 @@
+"""What runs the calls of a layer."""
+
+cimport cython
+
+from pymps._backend cimport check
+from pymps._buffer cimport Buffer, new_buffer
+from pymps._device cimport Device
+from pymps._sequence cimport Sequence
+
+
+@cython.final
+cdef class Runner:
+    """All that one call needs for itself, so that calls in different threads share nothing: a copy of the layer, a
+    command queue, staging memory."""
+
+    def __dealloc__(self):
+        if self.native != NULL:
+            self.native.layer_release(self.layer)
+            self.native.queue_release(self.queue)
+
+    cdef int stage(self, Device device, list sequences) except -1:
+        cdef Sequence sequence
+        cdef size_t needed = 0, offset = 0
+        for sequence in sequences:
+            sequence.locate(device)
+            needed += sequence.staging_bytes
+        if needed == 0:
+            return 0
+        if self.staging is None or self.native.buffer_length_bytes(self.staging.handle) < needed:
+            self.staging = None  # first, so that the device need not hold both
+            self.staging = new_buffer(device, needed)
+        for sequence in sequences:
+            sequence.stage(self.staging, offset)
+            offset += sequence.staging_bytes
+        return 0
+
+    cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
+                 pymps_state **states) except -1 nogil:
+        cdef pymps_command_buffer *command_buffer = NULL
+        cdef pymps_error error
+        cdef pymps_status status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
+        if status == PYMPS_OK:
+            status = self.native.layer_encode_sequence(self.layer, command_buffer, x.steps, x.matrices, y.matrices,
+                                                       state, state_count, False, states, &error)
+        return self._finish(command_buffer, status, &error)
+
+    cdef int run_bidirectional(self, Sequence x, Sequence y, Sequence backward_y,
+                               pymps_combine_mode combine_mode) except -1:
+        cdef pymps_matrix *backward = NULL if backward_y is None else backward_y.matrices
+        cdef pymps_command_buffer *command_buffer = NULL
+        cdef pymps_error error
+        cdef pymps_status status
+        with nogil:
+            status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
+            if status == PYMPS_OK:
+                status = self.native.layer_encode_bidirectional_sequence(
+                    self.layer, command_buffer, x.steps, x.matrices, y.matrices, backward, combine_mode, &error)
+            self._finish(command_buffer, status, &error)
+        return 0
+
+    cdef int _finish(self, pymps_command_buffer *command_buffer, pymps_status status,
+                     pymps_error *error) except -1 nogil:
+        if status == PYMPS_OK:
+            status = self.native.command_buffer_commit(command_buffer, error)
+        if status == PYMPS_OK:
+            status = self.native.command_buffer_wait(command_buffer, error)
+        self.native.command_buffer_release(command_buffer)
+        return check(status, error)
+
+
+cdef Runner make_runner(const pymps_backend *native, pymps_layer *layer, Device device):
+    cdef Runner runner = Runner.__new__(Runner)
+    cdef pymps_error error
+    runner.native = native
+    with nogil:
+        check(native.layer_copy(layer, &runner.layer, &error), &error)
+        check(native.queue_create(device.handle, &runner.queue, &error), &error)
+    return runner
