@@ -223,7 +223,7 @@ def test_a_handler_can_not_wait(device: pymps.Device) -> None:
     errors: list[Any] = []
 
     def wait(work: CommandBuffer) -> None:
-        with pytest.raises(ValueError, match="of a queue whose handler is waiting") as raised:
+        with pytest.raises(ValueError, match="before this handler of its queue ends") as raised:
             work.wait_until_completed()
         errors.append(raised.type)
 
