@@ -90,6 +90,14 @@ def test_any_z(device: pymps.Device, p: float, flip: bool) -> None:
 
 
 @pytest.mark.parametrize("p", [1.0, 2.0, 0.5])
+def test_nearly_saturated_gates(device: pymps.Device, p: float) -> None:
+    """Close to z = 1 a z rounded to float32 would leave few digits of (1 - z^p)^(1/p)."""
+    gru = constant_gates(np.linspace(-18, 18, 73, dtype=np.float32), p)
+    gru = replace(gru, input_gate=replace(gru.input_gate, neuron=Neuron(ref.SIGMOID)))
+    assert_steps(device, [gru], np.zeros((2, 3, 1), np.float32))
+
+
+@pytest.mark.parametrize("p", [1.0, 2.0, 0.5])
 def test_saturated_gates(device: pymps.Device, p: float) -> None:
     """At the ends of the sigmoid one term is all of h1 and the other is 0, not the root of a rounding error."""
     b = np.array([-200.0, 200.0, -90.0, 90.0], np.float32)

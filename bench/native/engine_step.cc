@@ -1,4 +1,4 @@
-/* How long a step of an LSTM takes, next to one read of as many bytes as its weights have: no step can be faster. */
+/* How long a step of a layer takes, next to one read of as many bytes as its weights have: no step can be faster. */
 #include "engine/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <vector>
 
 #include "engine/engine.h"
@@ -53,15 +54,19 @@ volatile float sink;
 /* Nanoseconds of one call: the best batch of many, as other work on the machine only ever adds. */
 template <class Function> double Nanoseconds(Function f) {
     using Clock = std::chrono::steady_clock;
+    const auto since = [](Clock::time_point start) {
+        return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+    };
     const auto time = [&](size_t calls) {
         const Clock::time_point start = Clock::now();
         for (size_t i = 0; i < calls; ++i)
             f();
-        return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / double(calls);
+        return since(start) / double(calls);
     };
+    const Clock::time_point start = Clock::now();
     const size_t calls = std::max(size_t{1}, static_cast<size_t>(3e5 / (time(3) + 1)));
     double best = time(calls);
-    for (int batch = 0; batch < 200; ++batch)
+    for (int batch = 0; batch < 200 && since(start) < 2e9; ++batch)
         best = std::min(best, time(calls));
     return best;
 }
@@ -73,14 +78,45 @@ double ReadTime(size_t bytes) {
     return Nanoseconds([&] { sink = HWY_DYNAMIC_DISPATCH(ReadAll)(memory.get(), count); });
 }
 
-double RunTime(size_t inputs, size_t outputs, bool half, size_t steps, size_t rows) {
-    const std::vector<float> w(outputs * inputs, 0.01f), u(outputs * outputs, -0.01f), b(outputs, 0.1f);
-    const pymps_engine_gate sigmoid = {w.data(), u.data(), nullptr, b.data(), {3, 0, 0, 0, nullptr}};
-    const pymps_engine_gate tanh = {w.data(), u.data(), nullptr, b.data(), {5, 1, 1, 0, nullptr}};
+/* What the layers are made of. All gates share their weights: the engine packs a copy for each. */
+struct Weights {
+    std::vector<float> w, u, b;
+
+    Weights(size_t inputs, size_t outputs)
+        : w(outputs * inputs, 0.01f), u(outputs * outputs, -0.01f), b(outputs, 0.1f) {}
+    pymps_engine_gate Sigmoid() const { return {w.data(), u.data(), nullptr, b.data(), {3, 0, 0, 0, nullptr}}; }
+    pymps_engine_gate TanH() const { return {w.data(), u.data(), nullptr, b.data(), {5, 1, 1, 0, nullptr}}; }
+};
+
+pymps_engine_layer *NewLstm(size_t inputs, size_t outputs, bool half) {
+    const Weights weights(inputs, outputs);
+    const pymps_engine_gate sigmoid = weights.Sigmoid(), tanh = weights.TanH();
     const pymps_engine_lstm lstm = {inputs,  outputs, false, false,   half,
                                     sigmoid, sigmoid, tanh,  sigmoid, {5, 1, 1, 0, nullptr}};
-    pymps_engine_layer *layer = pymps_engine_lstm_create(&lstm);
+    return pymps_engine_lstm_create(&lstm);
+}
 
+pymps_engine_layer *NewGru(size_t inputs, size_t outputs, bool half) {
+    const Weights weights(inputs, outputs);
+    const pymps_engine_gate sigmoid = weights.Sigmoid();
+    const pymps_engine_gru gru = {inputs, outputs, false, half, sigmoid, sigmoid, weights.TanH(), nullptr, 1, false};
+    return pymps_engine_gru_create(&gru);
+}
+
+pymps_engine_layer *NewSingleGate(size_t inputs, size_t outputs, bool half) {
+    const Weights weights(inputs, outputs);
+    const pymps_engine_single_gate single_gate = {inputs, outputs, false, half, weights.TanH()};
+    return pymps_engine_single_gate_create(&single_gate);
+}
+
+struct Kind {
+    const char *name;
+    size_t gates;
+    pymps_engine_layer *(*create)(size_t inputs, size_t outputs, bool half);
+};
+
+double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_t steps, size_t rows) {
+    pymps_engine_layer *layer = kind.create(inputs, outputs, half);
     std::vector<float> x(steps * rows * inputs, 0.5f), y(steps * rows * outputs), h0(rows * outputs), c0(h0), h1(h0),
         c1(h0);
     std::vector<pymps_engine_matrix> sources, destinations;
@@ -96,29 +132,38 @@ double RunTime(size_t inputs, size_t outputs, bool half, size_t steps, size_t ro
     return time / double(steps);
 }
 
-int Main() {
+void Measure(const Kind &kind) {
     const size_t sizes[][2] = {{16, 16}, {64, 64}, {64, 128}, {128, 256}, {256, 512}, {512, 1024}};
-    std::printf("%s, nanoseconds per step\n", pymps_engine_target());
+    std::printf("%s on %s, nanoseconds per step\n", kind.name, pymps_engine_target());
     std::printf("inputs outputs weights |    read    T=1 B=1   goal | T=100 B=1 | T=50 B=32  GFLOP/s\n");
     for (const auto &size : sizes) {
-        const size_t inputs = size[0], outputs = size[1], count = 4 * outputs * (inputs + outputs);
+        const size_t inputs = size[0], outputs = size[1], count = kind.gates * outputs * (inputs + outputs);
         for (const bool half : {false, true}) {
             const double read = ReadTime(count * (half ? 2 : 4));
-            const double step = RunTime(inputs, outputs, half, 1, 1), goal = 1.15 * read + 150;
-            const double sequence = RunTime(inputs, outputs, half, 100, 1);
-            const double batch = RunTime(inputs, outputs, half, 50, 32);
+            const double step = RunTime(kind, inputs, outputs, half, 1, 1), goal = 1.15 * read + 150;
+            const double sequence = RunTime(kind, inputs, outputs, half, 100, 1);
+            const double batch = RunTime(kind, inputs, outputs, half, 50, 32);
             std::printf("%6zu %7zu %7s | %7.0f %10.0f %6.2f | %9.0f | %9.0f %8.1f\n", inputs, outputs,
                         half ? "float16" : "float32", read, step, step / goal, sequence, batch,
                         2.0 * 32 * double(count) / batch);
         }
+    }
+}
+
+/* Measures the kinds that are named, or all. */
+int Main(int count, char **names) {
+    for (const Kind &kind : {Kind{"lstm", 4, NewLstm}, Kind{"gru", 3, NewGru}, Kind{"single_gate", 1, NewSingleGate}}) {
+        const auto is_kind = [&](const char *name) { return std::strcmp(name, kind.name) == 0; };
+        if (count == 0 || std::any_of(names, names + count, is_kind))
+            Measure(kind);
     }
     return 0;
 }
 
 } // namespace bench
 
-int main() {
-    return bench::Main();
+int main(int argc, char **argv) {
+    return bench::Main(argc - 1, argv + 1);
 }
 
 #endif

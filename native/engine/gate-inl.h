@@ -26,16 +26,6 @@ inline Panels GatePanels(size_t outputs) {
     return Panels(outputs, kLanes, kSums);
 }
 
-/* sums += x: W is the identity. */
-inline void AddUnitInput(const GateWeights &gate, const Block &block, const float *const *x, const Grid &sums) {
-    const size_t begin = block.first * kLanes;
-    const size_t count = std::min(gate.panels.outputs - begin, block.vectors * kLanes);
-    for (size_t r = 0; r < block.rows; ++r) {
-        for (size_t i = 0; i < count; ++i)
-            sums.At(r, 0)[i] += x[r][begin + i];
-    }
-}
-
 /* sums = W x + b, for all outputs of any number of rows. */
 inline void StartGate(const GateWeights &gate, const float *const *x, size_t rows, const Grid &all_sums) {
     ForEachTile(gate.panels, rows, [&](const Block &tile) HWY_ATTR {
@@ -46,7 +36,7 @@ inline void StartGate(const GateWeights &gate, const float *const *x, size_t row
                         {gate.Bias(panel.first), 0, sums.At(0, vector), sums.row_stride});
         });
         if (gate.unit_input)
-            AddUnitInput(gate, tile, in[0], sums);
+            AddUnitInput(gate.panels.outputs, tile, in[0], sums);
     });
 }
 
@@ -60,13 +50,14 @@ inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput 
     ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *out = sums.At(0, vector);
         if (input.started)
-            SumProducts(gate.weights, kRecurrentWeights, 2, in + kRecurrentWeights, panel,
+            SumProducts(gate.weights, kRecurrentWeights, gate.part_count - 1, in + kRecurrentWeights, panel,
                         {out, sums.row_stride, out, sums.row_stride});
         else
-            SumProducts(gate.weights, kInputWeights, 3, in, panel, {gate.Bias(panel.first), 0, out, sums.row_stride});
+            SumProducts(gate.weights, kInputWeights, gate.part_count, in, panel,
+                        {gate.Bias(panel.first), 0, out, sums.row_stride});
     });
     if (gate.unit_input && !input.started)
-        AddUnitInput(gate, tile, x.rows, sums);
+        AddUnitInput(gate.panels.outputs, tile, x.rows, sums);
 }
 
 /* values = the gate's neuron of sums, which may be the same memory. */

@@ -9,8 +9,9 @@ bool GateWeights::Pack(const pymps_engine_gate &gate, const float *input_gate_we
     const PartSource parts[] = {{{unit_input ? nullptr : gate.input_weights}, inputs},
                                 {{gate.recurrent_weights}, panels.outputs},
                                 {{input_gate_weights}, panels.outputs}};
+    part_count = input_gate_weights == nullptr ? 2 : 3;
     bias = PaddedCopy(gate.bias, panels);
-    return bias != nullptr && weights.Pack(panels, half, 1, parts, 3) && neuron.Copy(gate.neuron, panels);
+    return bias != nullptr && weights.Pack(panels, half, 1, parts, part_count) && neuron.Copy(gate.neuron, panels);
 }
 
 } // namespace pymps::engine

@@ -14,6 +14,7 @@ struct GateWeights {
     Panels panels;
     bool unit_input = false;
     PackedWeights weights; /* parts: GatePart */
+    size_t part_count = 0;
     AlignedArray<float> bias;
     OwnedNeuron neuron;
 

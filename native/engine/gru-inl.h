@@ -8,6 +8,7 @@
 
 #include <cmath>
 
+#include "engine/math-inl.h"
 #include "engine/neuron_value.h"
 #include "engine/owned_neuron.h"
 #include "engine/tiles-inl.h"
@@ -40,6 +41,15 @@ inline void PnormComplement(const OwnedNeuron &neuron, double p, const Block &bl
     }
 }
 
+/* complement = 1 - z. */
+inline void Complement(const Block &block, const Grid &z, const Grid &complement) {
+    const hn::ScalableTag<float> d;
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t v = 0; v < block.vectors; ++v)
+            hn::Store(hn::Sub(hn::Set(d, 1.0f), hn::Load(d, z.At(r, v))), d, complement.At(r, v));
+    }
+}
+
 /* h1 = complement a + z b. */
 inline void Blend(const Block &block, const Grid &complement, const Grid &a, const Grid &z, const Grid &b,
                   const Grid &h1) {
@@ -52,14 +62,26 @@ inline void Blend(const Block &block, const Grid &complement, const Grid &a, con
     }
 }
 
-/* h1 = (1 - z) a + z b. */
-inline void Blend(const Block &block, const Grid &a, const Grid &z, const Grid &b, const Grid &h1) {
+/* The usual GRU in fewer passes: z = sigmoid(z), r = sigmoid(r) h0. */
+inline void UsualGates(const Block &block, const Grid &h0, const Grid &z, const Grid &r_gate) {
+    const hn::ScalableTag<float> d;
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t v = 0; v < block.vectors; ++v) {
+            const auto reset = Sigmoid32(d, hn::Load(d, r_gate.At(r, v)));
+            hn::Store(Sigmoid32(d, hn::Load(d, z.At(r, v))), d, z.At(r, v));
+            hn::Store(hn::Mul(reset, hn::Load(d, h0.At(r, v))), d, r_gate.At(r, v));
+        }
+    }
+}
+
+/* h1 = (1 - z) tanh(h) + z h0. */
+inline void UsualBlend(const Block &block, const Grid &h, const Grid &z, const Grid &h0, const Grid &h1) {
     const hn::ScalableTag<float> d;
     for (size_t r = 0; r < block.rows; ++r) {
         for (size_t v = 0; v < block.vectors; ++v) {
             const auto weight = hn::Load(d, z.At(r, v));
-            const auto first = hn::Mul(hn::Sub(hn::Set(d, 1.0f), weight), hn::Load(d, a.At(r, v)));
-            hn::Store(hn::MulAdd(weight, hn::Load(d, b.At(r, v)), first), d, h1.At(r, v));
+            const auto first = hn::Mul(hn::Sub(hn::Set(d, 1.0f), weight), Tanh32(d, hn::Load(d, h.At(r, v))));
+            hn::Store(hn::MulAdd(weight, hn::Load(d, h0.At(r, v)), first), d, h1.At(r, v));
         }
     }
 }

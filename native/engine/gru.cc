@@ -31,7 +31,7 @@ class Gru final : public RecurrentLayer {
     struct Grids {
         Grid h0, z, r, h;
         Grid z_h0;       /* if Vh is given */
-        Grid complement; /* of z, unless p is 1 */
+        Grid complement; /* (1 - z^p)^(1/p), unless usual */
         Grid h1;
 
         Grids Of(const Block &block) const {
@@ -50,6 +50,7 @@ class Gru final : public RecurrentLayer {
     bool has_recurrent_ = false;  /* Uh is given, hence r has an effect */
     bool has_input_gate_ = false; /* Vh is given */
     bool flips_ = false;
+    bool usual_ = false; /* sigmoid, sigmoid, tanh; p is 1, and nothing above is out of the ordinary */
     double p_ = 1;
 };
 
@@ -60,6 +61,8 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
     has_input_gate_ = gru.output_gate_input_gate_weights != nullptr;
     flips_ = gru.flip_output_gates;
     p_ = gru.gate_pnorm;
+    usual_ = IsSigmoid(gru.input_gate.neuron) && IsSigmoid(gru.recurrent_gate.neuron) &&
+             IsPlainTanH(gru.output_gate.neuron) && has_recurrent_ && !has_input_gate_ && !flips_ && p_ == 1;
     SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
               /*scratch=*/MultiplySizes(2, stride)});
     const auto pack = [&](GateWeights &gate, const pymps_engine_gate &source, const float *input_gate_weights) {
@@ -80,13 +83,19 @@ void Gru::StartRows(const float *const *x, size_t rows, float *gates) const {
 void Gru::GateTile(const Block &tile, const StepInput &input, const Grids &all) const {
     const Grids at = all.Of(tile);
     SumGate(z_, tile, input, all.h0, {}, all.z);
+    if (has_recurrent_)
+        SumGate(r_, tile, input, all.h0, {}, all.r);
+    if (usual_)
+        return UsualGates(tile, at.h0, at.z, at.r);
+
     if (p_ != 1)
         PnormComplement(z_.neuron, p_, tile, at.z, at.complement);
     ActivateGate(z_, tile, at.z, at.z);
+    if (p_ == 1)
+        Complement(tile, at.z, at.complement);
     if (has_input_gate_)
         Multiply(tile, at.z, at.h0, at.z_h0);
     if (has_recurrent_) {
-        SumGate(r_, tile, input, all.h0, {}, all.r);
         ActivateGate(r_, tile, at.r, at.r);
         Multiply(tile, at.r, at.h0, at.r);
     }
@@ -95,12 +104,14 @@ void Gru::GateTile(const Block &tile, const StepInput &input, const Grids &all) 
 void Gru::OutputTile(const Block &tile, const StepInput &input, const Grids &all) const {
     const Grids at = all.Of(tile);
     SumGate(h_, tile, input, all.r, all.z_h0, all.h);
+    if (usual_)
+        return UsualBlend(tile, at.h, at.z, at.h0, at.h1);
+
     ActivateGate(h_, tile, at.h, at.h);
-    const Grid &complemented = flips_ ? at.h0 : at.h, &weighted = flips_ ? at.h : at.h0;
-    if (p_ == 1)
-        Blend(tile, complemented, at.z, weighted, at.h1);
+    if (flips_)
+        Blend(tile, at.complement, at.h0, at.z, at.h, at.h1);
     else
-        Blend(tile, at.complement, complemented, at.z, weighted, at.h1);
+        Blend(tile, at.complement, at.h, at.z, at.h0, at.h1);
 }
 
 void Gru::Step(const StepInput &input, const State &before, const State &after, float *scratch) const {

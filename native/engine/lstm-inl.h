@@ -6,11 +6,10 @@
 #define PYMPS_ENGINE_LSTM_INL_H
 #endif
 
-#include <algorithm>
-
 #include "engine/lstm_weights.h"
 #include "engine/neurons-inl.h"
 #include "engine/product-inl.h"
+#include "engine/tiles-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -19,31 +18,11 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/* Rows of vectors in memory, every one aligned. Those that go with a block begin where it begins. */
-struct Grid {
-    float *data;
-    size_t row_stride, vector_stride;
-
-    HWY_INLINE float *At(size_t row, size_t vector) const { return data + row * row_stride + vector * vector_stride; }
-};
-
 inline void CopyGrid(const Block &block, const Grid &from, const Grid &to) {
     const hn::ScalableTag<float> d;
     for (size_t r = 0; r < block.rows; ++r) {
         for (size_t v = 0; v < block.vectors; ++v)
             hn::Store(hn::Load(d, from.At(r, v)), d, to.At(r, v));
-    }
-}
-
-/* gates += x: W is the identity. */
-inline void AddUnitInput(const LstmWeights &weights, const Block &block, const float *const *x, const Grid &gates) {
-    const size_t begin = block.first * kLanes;
-    const size_t count = std::min(weights.panels.outputs - begin, block.vectors * kLanes);
-    for (size_t r = 0; r < block.rows; ++r) {
-        for (size_t i = 0; i < count; ++i) {
-            for (size_t gate = 0; gate < kMaxGates; ++gate)
-                gates.At(r, i / kLanes)[gate * kLanes + i % kLanes] += x[r][begin + i];
-        }
     }
 }
 

@@ -2,24 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/neuron_type.h"
-
 namespace pymps::engine {
-namespace {
-
-bool IsType(const pymps_engine_neuron &neuron, NeuronType type) {
-    return neuron.type == static_cast<int32_t>(type);
-}
-
-bool IsSigmoid(const pymps_engine_neuron &neuron) {
-    return IsType(neuron, NeuronType::kSigmoid);
-}
-
-bool IsPlainTanH(const pymps_engine_neuron &neuron) {
-    return IsType(neuron, NeuronType::kTanH) && neuron.a == 1.0f && neuron.b == 1.0f;
-}
-
-} // namespace
 
 bool LstmWeights::CopyNeurons(const pymps_engine_lstm &lstm) {
     usual_neurons = IsSigmoid(lstm.input_gate.neuron) && IsSigmoid(lstm.forget_gate.neuron) &&
@@ -45,7 +28,6 @@ bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
 }
 
 bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors) {
-    inputs = lstm.inputs;
     panels = Panels(lstm.outputs, lanes, panel_vectors);
     unit_input = lstm.unit_input;
 

@@ -12,7 +12,6 @@ enum LstmGate : size_t { kInputGate, kForgetGate, kCellGate, kOutputGate };
 enum LstmPart : size_t { kInputPart, kRecurrentPart, kMemoryPart };
 
 struct LstmWeights {
-    size_t inputs = 0;
     Panels panels;
     bool unit_input = false;
     bool diagonal_memory = false; /* some V is given, as a vector */

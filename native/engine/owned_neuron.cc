@@ -1,6 +1,16 @@
 #include "engine/owned_neuron.h"
 
+#include "engine/neuron_type.h"
+
 namespace pymps::engine {
+
+bool IsSigmoid(const pymps_engine_neuron &neuron) {
+    return neuron.type == static_cast<int32_t>(NeuronType::kSigmoid);
+}
+
+bool IsPlainTanH(const pymps_engine_neuron &neuron) {
+    return neuron.type == static_cast<int32_t>(NeuronType::kTanH) && neuron.a == 1.0f && neuron.b == 1.0f;
+}
 
 bool OwnedNeuron::Copy(const pymps_engine_neuron &source, const Panels &panels) {
     neuron = source;

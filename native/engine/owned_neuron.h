@@ -1,4 +1,4 @@
-/* The activation of a gate, as a layer keeps it. */
+/* The activation of a gate: which it is, and what a layer keeps of it. */
 #ifndef PYMPS_ENGINE_OWNED_NEURON_H
 #define PYMPS_ENGINE_OWNED_NEURON_H
 
@@ -6,6 +6,10 @@
 #include "engine/packing.h"
 
 namespace pymps::engine {
+
+bool IsSigmoid(const pymps_engine_neuron &neuron);
+/* With a = b = 1. */
+bool IsPlainTanH(const pymps_engine_neuron &neuron);
 
 /* An activation with its own copy of channel_a, padded as the outputs are. */
 struct OwnedNeuron {

@@ -19,7 +19,7 @@ HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
-/* What a step starts from. `started`: the gates hold W x + b already, and x is not set. */
+/* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. */
 struct StepInput {
     size_t rows;
     const float *x;
@@ -41,16 +41,20 @@ class RecurrentLayer : public pymps_engine_layer {
     void SetShape(const WorkspaceShape &shape) { shape_ = shape; }
 
   private:
-    /* gates = W x + b. */
+    /* gates = W x + b, for at most kChunkRows rows. */
     virtual void StartRows(const float *const *x, size_t rows, float *gates) const = 0;
+    /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch) const = 0;
 
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const;
-    StepInput LoadStep(const pymps_engine_matrix &x, const Workspace &workspace) const;
+    StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
+    void WholeStep(const pymps_engine_matrix &x, const Workspace &workspace, const State &before,
+                   const State &after) const;
+    State StateAt(const State &state, size_t row) const;
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
     void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
-    void KeepEnded(const State &from, size_t begin, size_t end, const State &to) const;
+    void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
 
     WorkspaceShape shape_ = {};
 };
@@ -77,12 +81,28 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
     StartRows(rows, count, workspace.gates);
 }
 
-inline StepInput RecurrentLayer::LoadStep(const pymps_engine_matrix &x, const Workspace &workspace) const {
+inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
+                                           const Workspace &workspace) const {
     if (x.type == PYMPS_ENGINE_FLOAT32)
-        return {x.rows, static_cast<const float *>(x.data), x.row_bytes / sizeof(float), workspace.gates, false};
-    for (size_t r = 0; r < x.rows; ++r)
-        LoadRow(x, r, shape_.inputs, workspace.x + r * shape_.inputs);
-    return {x.rows, workspace.x, shape_.inputs, workspace.gates, false};
+        return {rows, static_cast<const float *>(MatrixRow(x, row)), x.row_bytes / sizeof(float), workspace.gates,
+                false};
+    for (size_t r = 0; r < rows; ++r)
+        LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
+    return {rows, workspace.x, shape_.inputs, workspace.gates, false};
+}
+
+/* A step that was not started with others. */
+inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, const Workspace &workspace, const State &before,
+                                      const State &after) const {
+    for (size_t row = 0; row < x.rows; row += kChunkRows) {
+        const StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
+        Step(input, StateAt(before, row), StateAt(after, row), workspace.scratch);
+    }
+}
+
+inline State RecurrentLayer::StateAt(const State &state, size_t row) const {
+    const size_t offset = row * shape_.stride;
+    return {state.h + offset, shape_.has_memory_cell ? state.c + offset : nullptr};
 }
 
 inline void RecurrentLayer::LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const {
@@ -103,7 +123,7 @@ inline void RecurrentLayer::StoreState(const State &from, size_t rows, const pym
         CopyRows(from.c, shape_.stride, to.c, to.row_floats, rows, shape_.outputs);
 }
 
-inline void RecurrentLayer::KeepEnded(const State &from, size_t begin, size_t end, const State &to) const {
+inline void RecurrentLayer::KeepRows(const State &from, size_t begin, size_t end, const State &to) const {
     const size_t offset = begin * shape_.stride, count = (end - begin) * shape_.stride;
     std::copy_n(from.h + offset, count, to.h + offset);
     if (shape_.has_memory_cell)
@@ -131,7 +151,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
             Step({x.rows, nullptr, 0, gates, true}, *before, *after, workspace.scratch);
             gates += x.rows * shape_.gates;
         } else {
-            Step(LoadStep(x, workspace), *before, *after, workspace.scratch);
+            WholeStep(x, workspace, *before, *after);
         }
         for (size_t r = 0; r < x.rows; ++r)
             StoreRow(after->h + r * shape_.stride, sequence.y[step], r, shape_.outputs);
@@ -140,7 +160,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
 
         // Rows that end here keep their state, whichever of the two comes next.
         const size_t next_rows = step + 1 < sequence.steps ? sequence.x[step + 1].rows : x.rows;
-        KeepEnded(*after, next_rows, x.rows, *before);
+        KeepRows(*after, next_rows, x.rows, *before);
         std::swap(before, after);
     }
     if (sequence.state_count == 1)

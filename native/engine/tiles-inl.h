@@ -25,13 +25,27 @@ struct Grid {
     HWY_INLINE Grid Of(const Block &block) const { return {At(block.row, block.first), row_stride, vector_stride}; }
 };
 
+/* sums += x, for every gate of a vector: W is the identity. */
+inline void AddUnitInput(size_t outputs, const Block &block, const float *const *x, const Grid &sums) {
+    const size_t begin = block.first * kLanes, count = std::min(outputs - begin, block.vectors * kLanes);
+    for (size_t r = 0; r < block.rows; ++r) {
+        for (size_t i = 0; i < count; ++i) {
+            for (size_t gate = 0; gate < sums.vector_stride; gate += kLanes)
+                sums.At(r, i / kLanes)[gate + i % kLanes] += x[r][begin + i];
+        }
+    }
+}
+
 /* Calls f(tile) for all tiles; those that share weights follow each other. */
 template <class Function> HWY_INLINE void ForEachTile(const Panels &panels, size_t rows, Function f) {
-    // Where rows are few a tile takes more panels instead, so that more activations overlap in time.
+    // Rows are shared out evenly. Where they are few a tile takes more panels: more activations overlap in time.
+    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
     const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * panels.panel_vectors;
     for (size_t first = 0; first < panels.vectors; first += width) {
-        for (size_t row = 0; row < rows; row += kTileRows)
-            f(Block{first, std::min(width, panels.vectors - first), row, std::min(rows - row, kTileRows)});
+        for (size_t tile = 0; tile < tiles; ++tile) {
+            const size_t row = rows * tile / tiles, end = rows * (tile + 1) / tiles;
+            f(Block{first, std::min(width, panels.vectors - first), row, end - row});
+        }
     }
 }
 

@@ -6,12 +6,12 @@ namespace pymps::engine {
 
 Workspace::Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
     : memory_(static_cast<char *>(memory)) {
-    const size_t input_rows = std::max(rows, std::min(MultiplySizes(steps, rows), kChunkRows));
+    const size_t chunk_rows = std::min(MultiplySizes(steps, rows), kChunkRows);
     for (State &state : states)
         state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
-    x = Take(input_rows, shape.inputs);
-    gates = Take(input_rows, shape.gates);
-    scratch = Take(rows, shape.scratch);
+    x = Take(chunk_rows, shape.inputs);
+    gates = Take(chunk_rows, shape.gates);
+    scratch = Take(chunk_rows, shape.scratch);
 }
 
 float *Workspace::Take(size_t rows, size_t columns) {

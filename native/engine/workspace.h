@@ -6,8 +6,8 @@
 
 namespace pymps::engine {
 
-/* The input part of several steps is one product, which reads the weights once for up to this many rows. Bounds the
- * scratch memory of long sequences. */
+/* A sequence runs in chunks: as many steps as have this many rows together, or a part of the rows of one step. The
+ * input part of a chunk is one product, which reads the weights once. Bounds the scratch memory of long sequences. */
 inline constexpr size_t kChunkRows = 64;
 
 /* What a kind of layer needs, in floats per row. */
@@ -33,7 +33,7 @@ class Workspace {
 
     State states[2]; /* before and after a step, in turn */
     float *x;        /* float16 input, converted */
-    float *gates;    /* of a step, or W x + b of a chunk of steps */
+    float *gates;    /* of a chunk */
     float *scratch;
 
   private:
