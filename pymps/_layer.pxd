@@ -1,6 +1,6 @@
+from pymps._command_buffer cimport CommandBuffer
 from pymps._device cimport Device
 from pymps._native cimport *
-from pymps._queue cimport CommandBuffer
 from pymps._runner cimport Runner
 from pymps._sequence cimport Sequence
 from pymps._state cimport RecurrentState

@@ -4,8 +4,8 @@ from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 import numpy as np
 import numpy.typing as npt
 
+from pymps._command_buffer import CommandBuffer
 from pymps._device import Device
-from pymps._queue import CommandBuffer
 from pymps._state import RecurrentState
 from pymps._stream import Stream
 from pymps.enums import RNNBidirectionalCombineMode

@@ -4,10 +4,10 @@ cimport cython
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from pymps._backend cimport check
+from pymps._command_buffer cimport CommandBuffer
 from pymps._data_source cimport raise_failures
 from pymps._descriptor cimport NativeDescriptor, make_descriptor
 from pymps._device cimport Device
-from pymps._queue cimport CommandBuffer
 from pymps._runner cimport Runner, make_runner
 from pymps._sequence cimport Sequence, as_argument, check_overlap, checked_input, checked_output, new_output
 from pymps._state cimport FloatArrays, NewStates, RecurrentState, make_state, make_states
@@ -372,9 +372,9 @@ cdef class MatrixInferenceLayer:
             self._idle.append(runner)
 
     cdef int _check_command_buffer(self, CommandBuffer command_buffer) except -1:
-        if not self.device.is_same(command_buffer.queue.device):
+        if not self.device.is_same(command_buffer.device):
             raise ValueError(
-                f"command_buffer: of {command_buffer.queue.device!r}, expected one of {self.device!r}, the layer's device"
+                f"command_buffer: of {command_buffer.device!r}, expected one of {self.device!r}, the layer's device"
             )
         return 0
 
