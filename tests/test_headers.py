@@ -28,16 +28,11 @@ COMPLETE = [
     "MTLCommandBuffer",
 ]
 
-ARCHIVES = "is for archives of kernels, which the portable classes do not make yet"
 DRAWING = "draws"
 IMAGES = "is about images, which the portable classes do not have"
 PEERS = "is for linked GPUs; the portable device has no peers"
 SHADERS = "is for shaders, which the portable device does not run"
 ABSENT = {
-    "MPSKernel NSSecureCoding": ARCHIVES,
-    "MPSKernel -initWithCoder:": ARCHIVES,
-    "MPSKernel -initWithCoder:device:": ARCHIVES,
-    "MPSRNNMatrixInferenceLayer -initWithCoder:device:": ARCHIVES,
     "MPSState +temporaryStateWithCommandBuffer:textureDescriptor:": IMAGES,
     "MPSState -destinationImageDescriptorForSourceImages:sourceStates:forKernel:suggestedDescriptor:": IMAGES,
     "MPSState -initWithDevice:textureDescriptor:": IMAGES,

@@ -1,8 +1,13 @@
+#import "PMPArchive.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 
 @implementation MPSKernel
 
 @synthesize options = _options, device = _device, label = _label;
+
++ (BOOL)supportsSecureCoding {
+    return YES;
+}
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device {
     self = [super init];
@@ -12,6 +17,35 @@
     }
     _device = [device retain];
     return self;
+}
+
+- (void)encodeWithCoder:(NSCoder *)aCoder {
+    NSMutableDictionary *archive = [NSMutableDictionary dictionaryWithObject:@(_options) forKey:@"options"];
+    if (self.label != nil) {
+        [archive setObject:self.label forKey:@"label"];
+    }
+    PMPArchiveWrite(aCoder, @"kernel", archive);
+}
+
+- (nullable instancetype)initWithCoder:(NSCoder *)aDecoder device:(id<MTLDevice>)device {
+    self = [[super init] autorelease];
+    NSDictionary *archive = MPSSupportsMTLDevice(device) ? PMPArchiveRead(aDecoder, @"kernel") : nil;
+    NSNumber *options = [archive objectForKey:@"options"];
+    NSString *label = [archive objectForKey:@"label"];
+    if (![options isKindOfClass:[NSNumber class]] || (label != nil && ![label isKindOfClass:[NSString class]])) {
+        return nil;
+    }
+    _device = [device retain];
+    _options = options.unsignedIntegerValue;
+    _label = [label copy];
+    return [self retain];
+}
+
+- (nullable instancetype)initWithCoder:(NSCoder *)aDecoder {
+    if ([aDecoder respondsToSelector:@selector(mpsMTLDevice)]) {
+        return [self initWithCoder:aDecoder device:[(id<MPSDeviceProvider>)aDecoder mpsMTLDevice]];
+    }
+    return [self initWithCoder:aDecoder device:[MTLCreateSystemDefaultDevice() autorelease]];
 }
 
 - (void)dealloc {

@@ -1,8 +1,12 @@
+#import "PMPArchive.h"
 #import "PMPBidirectionalRun.h"
+#import "PMPRecurrentRecipe.h"
 #import "PMPRecurrentRun.h"
 #import "PMPRecurrentStatePool.h"
 #import "PMPSequence.h"
 #import "PMPTemporaryRules.h"
+
+enum { kArchiveVersion = 1 };
 
 @implementation MPSRNNMatrixInferenceLayer
 
@@ -12,15 +16,18 @@
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device stack:(PMPRecurrentStack *)stack {
     self = [super initWithDevice:device];
-    if (self != nil) {
-        _stack = [stack retain];
-        _statePool = PMPRecurrentStatePoolCreate(stack, device);
-        if (_statePool == NULL) {
-            [self release];
-            return nil;
-        }
+    if (self != nil && ![self takeStack:stack]) {
+        [self release];
+        return nil;
     }
     return self;
+}
+
+/// NO where memory runs out.
+- (BOOL)takeStack:(PMPRecurrentStack *)stack {
+    _stack = [stack retain];
+    _statePool = PMPRecurrentStatePoolCreate(stack, _device);
+    return _statePool != NULL;
 }
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device
@@ -54,6 +61,51 @@
     [_stack release];
     PMPRecurrentStatePoolRelease(_statePool);
     [super dealloc];
+}
+
+- (void)encodeWithCoder:(NSCoder *)aCoder {
+    [super encodeWithCoder:aCoder];
+    PMPArchiveWrite(aCoder, @"layer", @{
+        @"version" : @(kArchiveVersion),
+        @"stack" : [_stack propertyList],
+        @"recurrentOutputIsTemporary" : @(_recurrentOutputIsTemporary),
+        @"storeAllIntermediateStates" : @(_storeAllIntermediateStates),
+        @"bidirectionalCombineMode" : @(_bidirectionalCombineMode),
+    });
+}
+
+- (nullable instancetype)initWithCoder:(NSCoder *)aDecoder device:(id<MTLDevice>)device {
+    self = [[super initWithCoder:aDecoder device:device] autorelease];
+    NSDictionary *archive = self != nil ? PMPArchiveRead(aDecoder, @"layer") : nil;
+    if (archive == nil) {
+        return nil;
+    }
+    @try {
+        return [self takeArchive:archive argument:(PMPArgument){self, _cmd, @"layer"}] ? [self retain] : nil;
+    } @catch (NSException *exception) {
+        PMPArchiveFail(aDecoder, exception.reason);
+        return nil;
+    }
+}
+
+/// NO where memory runs out. Raises where the archive holds something else.
+- (BOOL)takeArchive:(NSDictionary *)archive argument:(PMPArgument)argument {
+    NSNumber *version = PMPPropertyListValue(archive, @"version", [NSNumber class], argument);
+    if (version.integerValue != kArchiveVersion) {
+        PMPRaiseInvalid(argument, @"version %@, expected %d", version, kArchiveVersion);
+    }
+    NSNumber *temporary = PMPPropertyListValue(archive, @"recurrentOutputIsTemporary", [NSNumber class], argument);
+    NSNumber *all = PMPPropertyListValue(archive, @"storeAllIntermediateStates", [NSNumber class], argument);
+    NSNumber *mode = PMPPropertyListValue(archive, @"bidirectionalCombineMode", [NSNumber class], argument);
+    NSArray *stack = PMPPropertyListValue(archive, @"stack", [NSArray class], argument);
+    _recurrentOutputIsTemporary = temporary.boolValue;
+    _storeAllIntermediateStates = all.boolValue;
+    _bidirectionalCombineMode = mode.unsignedIntegerValue;
+    argument.name = @"layer.stack";
+    NSArray *descriptors = [PMPRecurrentRecipe descriptorsWithPropertyList:stack argument:argument];
+    PMPRecurrentStack *made = [[[PMPRecurrentStack alloc] initWithDescriptors:descriptors
+                                                                     argument:argument] autorelease];
+    return made != nil && [self takeStack:made];
 }
 
 - (instancetype)copyWithZone:(nullable NSZone *)zone device:(nullable id<MTLDevice>)device {

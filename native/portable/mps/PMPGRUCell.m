@@ -1,37 +1,35 @@
-#import "PMPRecurrentGate.h"
+#import "PMPRecurrentKind.h"
+
+static const PMPRecurrentKind kGRU = {
+    .name = @"GRU",
+    .gateCount = 3,
+    .weights = {{@"inputGateInputWeights", @"inputGateRecurrentWeights"},
+                {@"recurrentGateInputWeights", @"recurrentGateRecurrentWeights"},
+                {@"outputGateInputWeights", @"outputGateRecurrentWeights", @"outputGateInputGateWeights"}},
+    .numbers = {@"gatePnormValue", @"flipOutputGates"},
+};
 
 @implementation MPSGRUDescriptor (PMPGRUCell)
 
-- (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument {
-    if (!(_gatePnormValue > 0)) {
-        PMPRaiseInvalid(PMPArgumentPart(argument, @"gatePnormValue"), @"%g, expected more than 0", _gatePnormValue);
+- (const PMPRecurrentKind *)kind {
+    return &kGRU;
+}
+
+- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
+    if (!(self.gatePnormValue > 0)) {
+        PMPRaiseInvalid(PMPArgumentPart(argument, @"gatePnormValue"), @"%g, expected more than 0", self.gatePnormValue);
     }
-    const PMPGateSources inputGate = {
-        .name = @"inputGate", .input = _inputGateInputWeights, .recurrent = _inputGateRecurrentWeights};
-    const PMPGateSources recurrentGate = {
-        .name = @"recurrentGate", .input = _recurrentGateInputWeights, .recurrent = _recurrentGateRecurrentWeights};
-    const PMPGateSources outputGate = {
-        .name = @"outputGate", .input = _outputGateInputWeights, .recurrent = _outputGateRecurrentWeights};
-    pymps_engine_gru gru = {.inputs = self.inputFeatureChannels,
-                            .outputs = self.outputFeatureChannels,
-                            .unit_input = self.useLayerInputUnitTransformMode,
-                            .half_weights = !self.useFloat32Weights,
-                            .gate_pnorm = _gatePnormValue,
-                            .flip_output_gates = _flipOutputGates};
-    @autoreleasepool { // the copies of the weights end here
-        PMPRecurrentWeights *inputGateWeights;
-        if (![self readGate:&gru.input_gate from:inputGate argument:argument] ||
-            ![self readGate:&gru.recurrent_gate from:recurrentGate argument:argument] ||
-            ![self readGate:&gru.output_gate from:outputGate argument:argument] ||
-            ![self readWeights:&inputGateWeights
-                          from:_outputGateInputGateWeights
-                          kind:PMPWeightsSquare
-                      argument:PMPArgumentPart(argument, @"outputGateInputGateWeights")]) {
-            return NULL;
-        }
-        gru.output_gate_input_gate_weights = [inputGateWeights weights];
-        return pymps_engine_gru_create(&gru);
-    }
+    const pymps_engine_gru gru = {.inputs = self.inputFeatureChannels,
+                                  .outputs = self.outputFeatureChannels,
+                                  .unit_input = self.useLayerInputUnitTransformMode,
+                                  .half_weights = !self.useFloat32Weights,
+                                  .input_gate = gates[0],
+                                  .recurrent_gate = gates[1],
+                                  .output_gate = gates[2],
+                                  .output_gate_input_gate_weights = gates[2].memory_weights,
+                                  .gate_pnorm = self.gatePnormValue,
+                                  .flip_output_gates = self.flipOutputGates};
+    return pymps_engine_gru_create(&gru);
 }
 
 @end

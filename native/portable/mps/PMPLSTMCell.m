@@ -1,9 +1,25 @@
-#import "PMPRecurrentGate.h"
+#import "PMPRecurrentKind.h"
+
+static const PMPRecurrentKind kLSTM = {
+    .name = @"LSTM",
+    .hasMemoryCell = YES,
+    .gateCount = 4,
+    .weights = {{@"inputGateInputWeights", @"inputGateRecurrentWeights", @"inputGateMemoryWeights"},
+                {@"forgetGateInputWeights", @"forgetGateRecurrentWeights", @"forgetGateMemoryWeights"},
+                {@"cellGateInputWeights", @"cellGateRecurrentWeights", @"cellGateMemoryWeights"},
+                {@"outputGateInputWeights", @"outputGateRecurrentWeights", @"outputGateMemoryWeights"}},
+    .numbers = {@"memoryWeightsAreDiagonal", @"cellToOutputNeuronType", @"cellToOutputNeuronParamA",
+                @"cellToOutputNeuronParamB", @"cellToOutputNeuronParamC"},
+};
 
 @implementation MPSLSTMDescriptor (PMPLSTMCell)
 
-- (BOOL)hasMemoryCell {
-    return YES;
+- (const PMPRecurrentKind *)kind {
+    return &kLSTM;
+}
+
+- (PMPWeightsKind)memoryWeightsKind {
+    return self.memoryWeightsAreDiagonal ? PMPWeightsDiagonal : PMPWeightsSquare;
 }
 
 - (pymps_engine_neuron)cellToOutputNeuron:(PMPArgument)argument {
@@ -18,31 +34,18 @@
                                  .c = self.cellToOutputNeuronParamC};
 }
 
-- (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument {
-    PMPWeightsKind memoryKind = self.memoryWeightsAreDiagonal ? PMPWeightsDiagonal : PMPWeightsSquare;
-    const PMPGateSources inputGate = {@"inputGate", _inputGateInputWeights, _inputGateRecurrentWeights,
-                                      _inputGateMemoryWeights, memoryKind};
-    const PMPGateSources forgetGate = {@"forgetGate", _forgetGateInputWeights, _forgetGateRecurrentWeights,
-                                       _forgetGateMemoryWeights, memoryKind};
-    const PMPGateSources cellGate = {@"cellGate", _cellGateInputWeights, _cellGateRecurrentWeights,
-                                     _cellGateMemoryWeights, memoryKind};
-    const PMPGateSources outputGate = {@"outputGate", _outputGateInputWeights, _outputGateRecurrentWeights,
-                                       _outputGateMemoryWeights, memoryKind};
-    pymps_engine_lstm lstm = {.inputs = self.inputFeatureChannels,
-                              .outputs = self.outputFeatureChannels,
-                              .unit_input = self.useLayerInputUnitTransformMode,
-                              .memory_is_diagonal = self.memoryWeightsAreDiagonal,
-                              .half_weights = !self.useFloat32Weights,
-                              .cell_to_output = [self cellToOutputNeuron:argument]};
-    @autoreleasepool { // the copies of the weights end here
-        if (![self readGate:&lstm.input_gate from:inputGate argument:argument] ||
-            ![self readGate:&lstm.forget_gate from:forgetGate argument:argument] ||
-            ![self readGate:&lstm.cell_gate from:cellGate argument:argument] ||
-            ![self readGate:&lstm.output_gate from:outputGate argument:argument]) {
-            return NULL;
-        }
-        return pymps_engine_lstm_create(&lstm);
-    }
+- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
+    const pymps_engine_lstm lstm = {.inputs = self.inputFeatureChannels,
+                                    .outputs = self.outputFeatureChannels,
+                                    .unit_input = self.useLayerInputUnitTransformMode,
+                                    .memory_is_diagonal = self.memoryWeightsAreDiagonal,
+                                    .half_weights = !self.useFloat32Weights,
+                                    .input_gate = gates[0],
+                                    .forget_gate = gates[1],
+                                    .cell_gate = gates[2],
+                                    .output_gate = gates[3],
+                                    .cell_to_output = [self cellToOutputNeuron:argument]};
+    return pymps_engine_lstm_create(&lstm);
 }
 
 @end

@@ -2,8 +2,11 @@
 #import "engine/engine.h"
 #import <MetalPerformanceShaders/MPSRNNDescriptor.h>
 
+@class PMPRecurrentRecipe;
+
 typedef struct PMPRecurrentCell {
     pymps_engine_layer *layer;
+    PMPRecurrentRecipe *recipe;
     size_t inputs, outputs;
     BOOL hasMemoryCell;
     MPSRNNSequenceDirection direction;

@@ -3,7 +3,8 @@
 #import "PMPRecurrentChain.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 
-/// Immutable: copies of a layer share it, and work in flight holds it. It owns the engine's layers.
+/// Immutable: copies of a layer share it, and work in flight holds it. It owns the engine's layers and their
+/// recipes.
 @interface PMPRecurrentStack : NSObject {
   @package
     PMPRecurrentCell *_cells; // first all `_count` in the order of the stack, then again by direction
@@ -15,16 +16,10 @@
 /// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit.
 - (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument;
 
+/// For an archive: the recipes of the cells.
+- (NSArray *)propertyList;
+
 /// Whether a state of the other stack fits this one.
 - (BOOL)hasStatesOf:(PMPRecurrentStack *)other;
-
-@end
-
-/// What each kind of descriptor implements, in a file named after its cell.
-@interface MPSRNNDescriptor (PMPRecurrentCell)
-
-/// Reads the weights, and packs them. NULL where a source fails to load or memory runs out.
-- (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument;
-- (BOOL)hasMemoryCell;
 
 @end

@@ -1,16 +1,5 @@
 #import "PMPRecurrentStack.h"
-
-@implementation MPSRNNDescriptor (PMPRecurrentCell)
-
-- (pymps_engine_layer *)newEngineLayerForArgument:(PMPArgument)argument {
-    PMPRaiseInvalid(argument, @"a plain %@, expected one of its subclasses", [self class]);
-}
-
-- (BOOL)hasMemoryCell {
-    return NO;
-}
-
-@end
+#import "PMPRecurrentRecipe.h"
 
 @implementation PMPRecurrentStack
 
@@ -26,7 +15,7 @@
     for (NSUInteger i = 0; i < descriptors.count; i++) {
         PMPArgument part = argument;
         part.name = [NSString stringWithFormat:@"%@[%lu]", argument.name, (unsigned long)i];
-        if (![self addCell:[descriptors objectAtIndex:i] argument:part]) {
+        if (![self addCell:(MPSRNNDescriptor *)[descriptors objectAtIndex:i] argument:part]) {
             return nil;
         }
     }
@@ -35,6 +24,14 @@
     _forward = [self chainOfDirection:MPSRNNSequenceDirectionForward at:&next];
     _backward = [self chainOfDirection:MPSRNNSequenceDirectionBackward at:&next];
     return [self retain];
+}
+
+- (NSArray *)propertyList {
+    NSMutableArray *list = [NSMutableArray array];
+    for (size_t i = 0; i < _count; i++) {
+        [list addObject:[_cells[i].recipe propertyListWithWeightsOf:_cells[i].layer]];
+    }
+    return list;
 }
 
 /// Copies the cells of a direction to `next`, and moves on behind them.
@@ -49,11 +46,11 @@
     return chain;
 }
 
-- (BOOL)addCell:(const MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+- (BOOL)addCell:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
     PMPRecurrentCell *cell = &_cells[_count];
     *cell = (PMPRecurrentCell){.inputs = descriptor.inputFeatureChannels,
                                .outputs = descriptor.outputFeatureChannels,
-                               .hasMemoryCell = [(MPSRNNDescriptor *)descriptor hasMemoryCell],
+                               .hasMemoryCell = [descriptor kind]->hasMemoryCell,
                                .direction = descriptor.layerSequenceDirection};
     if (cell->inputs == 0 || cell->outputs == 0) {
         PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected at least 1 each", cell->inputs,
@@ -68,8 +65,16 @@
                         cell->inputs, cell->outputs);
     }
     [self checkChainTo:cell argument:argument];
-    cell->layer = [(MPSRNNDescriptor *)descriptor newEngineLayerForArgument:argument];
     _count++;
+    @autoreleasepool { // the copies of the weights end here
+        pymps_engine_gate gates[kPMPMaxGates];
+        cell->recipe = [[PMPRecurrentRecipe alloc] initWithDescriptor:descriptor argument:argument];
+        if (cell->recipe != nil) {
+            [cell->recipe readGates:gates];
+            cell->layer = [descriptor newEngineLayerWithGates:gates argument:argument];
+            [cell->recipe dropWeights];
+        }
+    }
     return cell->layer != NULL;
 }
 
@@ -93,6 +98,7 @@
 - (void)dealloc {
     for (size_t i = 0; i < _count; i++) {
         pymps_engine_layer_destroy(_cells[i].layer);
+        [_cells[i].recipe release];
     }
     free(_cells);
     [super dealloc];

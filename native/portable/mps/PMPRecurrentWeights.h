@@ -10,8 +10,13 @@ typedef NS_ENUM(NSInteger, PMPWeightsKind) {
     PMPWeightsDiagonal, // `outputs` numbers
 };
 
+/// The weights of a kind; SIZE_MAX where no size_t is large enough.
+size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs);
+
 /// A copy, as float32, of what a source hands out between load and purge.
 @interface PMPRecurrentWeights : NSObject {
+    PMPWeightsKind _kind;
+    size_t _count;
     NSData *_weights, *_bias, *_channelA;
     pymps_engine_neuron _neuron;
 }
@@ -27,6 +32,16 @@ typedef NS_ENUM(NSInteger, PMPWeightsKind) {
 - (const float *)weights;
 - (const float *)bias;
 - (pymps_engine_neuron)neuron;
+
+// The same as objects; nil where there is none.
+@property (readonly, nonatomic) NSData *biasData;
+@property (readonly, nonatomic) NSData *slopes; // of a PReLU
+
+@property (readonly, nonatomic) PMPWeightsKind kind;
+@property (readonly, nonatomic) size_t count; // of weights
+
+/// Frees the weights, once the engine has packed them. Bias and neuron stay.
+- (void)dropWeights;
 
 @end
 

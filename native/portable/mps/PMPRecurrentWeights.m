@@ -1,5 +1,6 @@
 #import "PMPRecurrentWeights.h"
 #import "PMPConvolutionDescriptor.h"
+#import "PMPSize.h"
 #import "PMPWeightsReader.h"
 
 pymps_engine_neuron PMPEngineNeuron(MPSNNNeuronDescriptor *neuron, size_t channels, PMPArgument argument) {
@@ -63,7 +64,23 @@ static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgume
     }
 }
 
+size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
+    switch (kind) {
+    case PMPWeightsInput:
+        return PMPSizeMultiply(inputs, outputs);
+    case PMPWeightsSquare:
+        return PMPSizeMultiply(outputs, outputs);
+    case PMPWeightsDiagonal:
+        return outputs;
+    case PMPWeightsIdentity:
+        return 0;
+    }
+    __builtin_unreachable();
+}
+
 @implementation PMPRecurrentWeights
+
+@synthesize kind = _kind, count = _count, biasData = _bias, slopes = _channelA;
 
 - (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
                           kind:(PMPWeightsKind)kind
@@ -84,14 +101,10 @@ static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgume
         if (kind == PMPWeightsInput || kind == PMPWeightsIdentity) {
             [self readBiasAndNeuron:source descriptor:descriptor outputs:outputs argument:argument];
         }
-        if (kind == PMPWeightsDiagonal) {
-            _weights = [PMPReadWeights(source, outputs, descriptor.inputFeatureChannels, argument) retain];
-        } else if (kind != PMPWeightsIdentity) {
-            size_t columns = kind == PMPWeightsInput ? inputs : outputs, count;
-            if (__builtin_mul_overflow(outputs, columns, &count)) {
-                PMPRaiseInvalid(argument, @"more weights than memory can hold");
-            }
-            _weights = [PMPReadWeights(source, count, columns, argument) retain];
+        _kind = kind;
+        _count = PMPWeightsCount(kind, inputs, outputs);
+        if (_count > 0) {
+            _weights = [PMPReadWeights(source, _count, descriptor.inputFeatureChannels, argument) retain];
         }
     } @finally {
         [source purge];
@@ -132,6 +145,11 @@ static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgume
 
 - (pymps_engine_neuron)neuron {
     return _neuron;
+}
+
+- (void)dropWeights {
+    [_weights release];
+    _weights = nil;
 }
 
 @end

@@ -52,6 +52,10 @@ PMP_CLASS(MPSRNNMatrixInferenceLayer)
 - (instancetype)initWithDevice:(id<MTLDevice>)device rnnDescriptors:(NSArray<const MPSRNNDescriptor *> *)rnnDescriptors;
 - (instancetype)initWithDevice:(id<MTLDevice>)device PMP_UNAVAILABLE;
 
+/// An archive holds the weights themselves, and no trace of their sources: the layer that comes out computes the same
+/// numbers. nil where the archive is damaged, or the device is not a portable one.
+- (nullable instancetype)initWithCoder:(NSCoder *)aDecoder device:(id<MTLDevice>)device;
+
 /// The copy shares the weights.
 - (instancetype)copyWithZone:(nullable NSZone *)zone device:(nullable id<MTLDevice>)device;
 

@@ -2,6 +2,7 @@
 #import <Metal/Metal.h>
 #import <MetalPerformanceShaders/MPSCoreTypes.h>
 #import <MetalPerformanceShaders/MPSDevice.h>
+#import <MetalPerformanceShaders/MPSKeyedUnarchiver.h>
 #import <MetalPerformanceShaders/MPSKernel.h>
 #import <MetalPerformanceShaders/MPSState.h>
 #import <MetalPerformanceShaders/MPSMatrix.h>

@@ -1,0 +1,111 @@
+#import "PMPArchivedWeights.h"
+#import "PMPSize.h"
+
+NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *values) {
+    NSMutableDictionary *list = [NSMutableDictionary dictionaryWithObject:values forKey:@"weights"];
+    if (weights.kind != PMPWeightsInput && weights.kind != PMPWeightsIdentity) {
+        return list;
+    }
+    pymps_engine_neuron neuron = [weights neuron];
+    [list setObject:@(neuron.type) forKey:@"neuronType"];
+    [list setObject:@(neuron.a) forKey:@"a"];
+    [list setObject:@(neuron.b) forKey:@"b"];
+    [list setObject:@(neuron.c) forKey:@"c"];
+    if (weights.slopes != nil) {
+        [list setObject:weights.slopes forKey:@"slopes"];
+    }
+    if (weights.biasData != nil) {
+        [list setObject:weights.biasData forKey:@"bias"];
+    }
+    return list;
+}
+
+/// The floats of an entry; nil where there is no such entry.
+static NSData *floats(NSDictionary *list, NSString *key, size_t count, PMPArgument argument) {
+    if ([list objectForKey:key] == nil) {
+        return nil;
+    }
+    NSData *data = PMPPropertyListValue(list, key, [NSData class], argument);
+    if (data.length != PMPSizeMultiply(count, sizeof(float))) {
+        PMPRaiseInvalid(PMPArgumentPart(argument, key), @"%lu bytes, expected %zu floats", (unsigned long)data.length,
+                        count);
+    }
+    return data;
+}
+
+static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PMPArgument argument) {
+    MPSCNNNeuronType type = [PMPPropertyListValue(list, @"neuronType", [NSNumber class], argument) intValue];
+    NSData *slopes = floats(list, @"slopes", outputs, argument);
+    if (type == MPSCNNNeuronTypePReLU) {
+        return [MPSNNNeuronDescriptor cnnNeuronPReLUDescriptorWithData:slopes noCopy:false];
+    }
+    return [MPSNNNeuronDescriptor
+        cnnNeuronDescriptorWithType:type
+                                  a:[PMPPropertyListValue(list, @"a", [NSNumber class], argument) floatValue]
+                                  b:[PMPPropertyListValue(list, @"b", [NSNumber class], argument) floatValue]
+                                  c:[PMPPropertyListValue(list, @"c", [NSNumber class], argument) floatValue]];
+}
+
+@implementation PMPArchivedWeights
+
+- (instancetype)initWithPropertyList:(id)list
+                                kind:(PMPWeightsKind)kind
+                              inputs:(size_t)inputs
+                             outputs:(size_t)outputs
+                            argument:(PMPArgument)argument {
+    self = [[super init] autorelease]; // a violation leaves nothing behind
+    PMPPropertyListValue(list, @"weights", [NSData class], argument);
+    _weights = [floats(list, @"weights", PMPWeightsCount(kind, inputs, outputs), argument) retain];
+    BOOL isInput = kind == PMPWeightsInput || kind == PMPWeightsIdentity;
+    size_t columns = isInput ? inputs : kind == PMPWeightsDiagonal ? 1 : outputs;
+    _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:1
+                                                                           kernelHeight:1
+                                                                   inputFeatureChannels:columns
+                                                                  outputFeatureChannels:outputs] retain];
+    if (isInput) {
+        _bias = [floats(list, @"bias", outputs, argument) retain];
+        _descriptor.fusedNeuronDescriptor = read_neuron(list, outputs, argument);
+    }
+    return [self retain];
+}
+
+- (void)dealloc {
+    [_descriptor release];
+    [_weights release];
+    [_bias release];
+    [super dealloc];
+}
+
+- (id)copyWithZone:(nullable NSZone *)zone {
+    (void)zone;
+    return [self retain]; // immutable
+}
+
+- (MPSDataType)dataType {
+    return MPSDataTypeFloat32;
+}
+
+- (MPSCNNConvolutionDescriptor *)descriptor {
+    return _descriptor;
+}
+
+- (void *)weights {
+    return (void *)_weights.bytes;
+}
+
+- (float *_Nullable)biasTerms {
+    return (float *)_bias.bytes;
+}
+
+- (BOOL)load {
+    return YES;
+}
+
+- (void)purge {
+}
+
+- (NSString *_Nullable)label {
+    return nil;
+}
+
+@end

@@ -1,0 +1,28 @@
+// What tells the kinds of recurrent layers apart.
+#import "PMPRecurrentWeights.h"
+
+enum { kPMPMaxGates = 4, kPMPMaxNumbers = 5 };
+
+/// What a gate's weights multiply, as the engine counts it.
+enum { kPMPInputPart, kPMPRecurrentPart, kPMPMemoryPart, kPMPPartCount };
+
+/// A kind, and the names of its descriptor's properties beside those that all descriptors have; nil where there is
+/// none.
+typedef struct PMPRecurrentKind {
+    NSString *name; // in archives
+    BOOL hasMemoryCell;
+    size_t gateCount;
+    NSString *weights[kPMPMaxGates][kPMPPartCount]; // gates in the engine's order
+    NSString *numbers[kPMPMaxNumbers];
+} PMPRecurrentKind;
+
+/// Each kind implements it in a file named after its cell.
+@interface MPSRNNDescriptor (PMPRecurrentKind)
+
+- (const PMPRecurrentKind *)kind;
+/// What the weights of the memory part are.
+- (PMPWeightsKind)memoryWeightsKind;
+/// Packs the weights of the kind's gates. NULL where memory runs out.
+- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument;
+
+@end

@@ -1,0 +1,20 @@
+#import "PMPRecurrentKind.h"
+
+static const PMPRecurrentKind kNoKind = {0};
+
+@implementation MPSRNNDescriptor (PMPRecurrentKind)
+
+- (const PMPRecurrentKind *)kind {
+    return &kNoKind;
+}
+
+- (PMPWeightsKind)memoryWeightsKind {
+    return PMPWeightsSquare;
+}
+
+- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
+    (void)gates;
+    PMPRaiseInvalid(argument, @"a plain %@, expected one of its subclasses", [self class]);
+}
+
+@end

@@ -1,0 +1,24 @@
+// What a recurrent cell is made of.
+#import "PMPRecurrentKind.h"
+
+/// The weights are kept until they are packed, and read back from the packed ones for an archive; the rest stays.
+@interface PMPRecurrentRecipe : NSObject {
+    const PMPRecurrentKind *_kind;
+    NSMutableDictionary<NSString *, NSNumber *> *_numbers;
+    PMPRecurrentWeights *_weights[kPMPMaxGates][kPMPPartCount]; // owned; nil where there is none
+}
+
+/// Loads all sources. nil where one fails to load.
+- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument;
+
+/// kPMPMaxGates gates. They point into the receiver, until it drops the weights.
+- (void)readGates:(pymps_engine_gate *)gates;
+- (void)dropWeights;
+
+/// For an archive; `layer` has the weights.
+- (NSDictionary *)propertyListWithWeightsOf:(const pymps_engine_layer *)layer;
+
+/// Descriptors of cells with the same numbers. Raises where the property list is no array of recipes.
++ (NSArray<MPSRNNDescriptor *> *)descriptorsWithPropertyList:(id)propertyList argument:(PMPArgument)argument;
+
+@end

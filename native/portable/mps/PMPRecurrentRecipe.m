@@ -1,0 +1,157 @@
+#import "PMPRecurrentRecipe.h"
+#import "PMPArchivedWeights.h"
+
+static NSString *const commonNumbers[] = {@"inputFeatureChannels", @"outputFeatureChannels",
+                                          @"useLayerInputUnitTransformMode", @"useFloat32Weights",
+                                          @"layerSequenceDirection"};
+
+static NSArray<NSString *> *number_names(const PMPRecurrentKind *kind) {
+    NSMutableArray *names = [NSMutableArray arrayWithObjects:commonNumbers
+                                                       count:sizeof commonNumbers / sizeof commonNumbers[0]];
+    for (size_t i = 0; i < kPMPMaxNumbers && kind->numbers[i] != nil; i++) {
+        [names addObject:kind->numbers[i]];
+    }
+    return names;
+}
+
+static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
+    switch (part) {
+    case kPMPInputPart:
+        return descriptor.useLayerInputUnitTransformMode ? PMPWeightsIdentity : PMPWeightsInput;
+    case kPMPRecurrentPart:
+        return PMPWeightsSquare;
+    default:
+        return [descriptor memoryWeightsKind];
+    }
+}
+
+@implementation PMPRecurrentRecipe
+
+- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+    self = [[super init] autorelease]; // a violation leaves nothing behind
+    _kind = [descriptor kind];
+    _numbers = [[NSMutableDictionary alloc] init];
+    for (NSString *name in number_names(_kind)) {
+        [_numbers setObject:[descriptor valueForKey:name] forKey:name];
+    }
+    for (size_t gate = 0; gate < _kind->gateCount; gate++) {
+        for (size_t part = 0; part < kPMPPartCount; part++) {
+            if (![self loadGate:gate part:part of:descriptor argument:argument]) {
+                return nil;
+            }
+        }
+    }
+    return [self retain];
+}
+
+/// NO where the source fails to load.
+- (BOOL)loadGate:(size_t)gate part:(size_t)part of:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+    NSString *name = _kind->weights[gate][part];
+    id<MPSCNNConvolutionDataSource> source = name != nil ? [descriptor valueForKey:name] : nil;
+    if (source == nil) {
+        return YES;
+    }
+    _weights[gate][part] = [[PMPRecurrentWeights alloc] initWithSource:source
+                                                                  kind:weights_kind(descriptor, part)
+                                                                inputs:descriptor.inputFeatureChannels
+                                                               outputs:descriptor.outputFeatureChannels
+                                                              argument:PMPArgumentPart(argument, name)];
+    return _weights[gate][part] != nil;
+}
+
+- (void)dealloc {
+    for (size_t i = 0; i < kPMPMaxGates * kPMPPartCount; i++) {
+        [_weights[i / kPMPPartCount][i % kPMPPartCount] release];
+    }
+    [_numbers release];
+    [super dealloc];
+}
+
+- (void)readGates:(pymps_engine_gate *)gates {
+    for (size_t gate = 0; gate < kPMPMaxGates; gate++) {
+        PMPRecurrentWeights **parts = _weights[gate];
+        gates[gate] = (pymps_engine_gate){.input_weights = [parts[kPMPInputPart] weights],
+                                          .recurrent_weights = [parts[kPMPRecurrentPart] weights],
+                                          .memory_weights = [parts[kPMPMemoryPart] weights],
+                                          .bias = [parts[kPMPInputPart] bias]};
+        if (parts[kPMPInputPart] != nil) {
+            gates[gate].neuron = [parts[kPMPInputPart] neuron]; // else the identity
+        }
+    }
+}
+
+- (void)dropWeights {
+    for (size_t i = 0; i < kPMPMaxGates * kPMPPartCount; i++) {
+        [_weights[i / kPMPPartCount][i % kPMPPartCount] dropWeights];
+    }
+}
+
+// Archives: a dictionary of the kind's name, the numbers, and the weights, all under the names of the properties
+
+- (NSDictionary *)propertyListWithWeightsOf:(const pymps_engine_layer *)layer {
+    NSMutableDictionary *list = [NSMutableDictionary dictionaryWithDictionary:_numbers];
+    [list setObject:_kind->name forKey:@"kind"];
+    for (size_t gate = 0; gate < _kind->gateCount; gate++) {
+        for (size_t part = 0; part < kPMPPartCount; part++) {
+            PMPRecurrentWeights *weights = _weights[gate][part];
+            if (weights == nil) {
+                continue;
+            }
+            NSMutableData *values = [NSMutableData dataWithLength:weights.count * sizeof(float)];
+            if (weights.kind == PMPWeightsIdentity ||
+                pymps_engine_layer_read_weights(layer, gate, part, values.mutableBytes)) { // else without effect
+                [list setObject:PMPWeightsPropertyList(weights, values) forKey:_kind->weights[gate][part]];
+            }
+        }
+    }
+    return list;
+}
+
+/// A descriptor of the kind with this name.
+static MPSRNNDescriptor *make_descriptor(NSString *name, PMPArgument argument) {
+    for (Class class in @[ [MPSRNNSingleGateDescriptor class], [MPSGRUDescriptor class], [MPSLSTMDescriptor class] ]) {
+        MPSRNNDescriptor *descriptor = [[[class alloc] init] autorelease];
+        if ([[descriptor kind]->name isEqual:name]) {
+            return descriptor;
+        }
+    }
+    PMPRaiseInvalid(argument, @"kind %@, expected SingleGate, GRU or LSTM", name);
+}
+
++ (MPSRNNDescriptor *)descriptorWithPropertyList:(id)propertyList argument:(PMPArgument)argument {
+    MPSRNNDescriptor *descriptor =
+        make_descriptor(PMPPropertyListValue(propertyList, @"kind", [NSString class], argument), argument);
+    const PMPRecurrentKind *kind = [descriptor kind];
+    for (NSString *name in number_names(kind)) {
+        [descriptor setValue:PMPPropertyListValue(propertyList, name, [NSNumber class], argument) forKey:name];
+    }
+    for (size_t gate = 0; gate < kind->gateCount; gate++) {
+        for (size_t part = 0; part < kPMPPartCount; part++) {
+            NSString *name = kind->weights[gate][part];
+            id weights = name != nil ? [propertyList objectForKey:name] : nil;
+            if (weights != nil) {
+                PMPArchivedWeights *source =
+                    [[[PMPArchivedWeights alloc] initWithPropertyList:weights
+                                                                 kind:weights_kind(descriptor, part)
+                                                               inputs:descriptor.inputFeatureChannels
+                                                              outputs:descriptor.outputFeatureChannels
+                                                             argument:PMPArgumentPart(argument, name)] autorelease];
+                [descriptor setValue:source forKey:name];
+            }
+        }
+    }
+    return descriptor;
+}
+
++ (NSArray<MPSRNNDescriptor *> *)descriptorsWithPropertyList:(id)propertyList argument:(PMPArgument)argument {
+    if (![propertyList isKindOfClass:[NSArray class]]) {
+        PMPRaiseInvalid(argument, @"%@, expected an array", [propertyList class]);
+    }
+    NSMutableArray<MPSRNNDescriptor *> *descriptors = [NSMutableArray array];
+    for (id cell in propertyList) {
+        [descriptors addObject:[self descriptorWithPropertyList:cell argument:argument]];
+    }
+    return descriptors;
+}
+
+@end

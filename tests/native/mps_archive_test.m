@@ -1,0 +1,280 @@
+// Layers in keyed archives: what comes out computes what went in, and damaged bytes give nil and an error.
+#import "mps_gru.h"
+
+enum { kSteps = 3, kRows = 2, kInputs = 5 };
+
+static NSData *archived(id object) {
+    NSMutableData *data = [NSMutableData data];
+    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
+    [archiver encodeObject:object forKey:@"root"];
+    [archiver finishEncoding];
+    return data;
+}
+
+static MPSRNNMatrixInferenceLayer *unarchived(NSData *data) {
+    NSError *error = nil;
+    MPSRNNMatrixInferenceLayer *layer = [MPSKeyedUnarchiver unarchivedObjectOfClass:[MPSRNNMatrixInferenceLayer class]
+                                                                           fromData:data
+                                                                             device:device
+                                                                              error:&error];
+    CHECK(layer != nil && error == nil && layer.device == device);
+    return layer;
+}
+
+/// All outputs and the state after the last step, bit by bit.
+static NSData *results(MPSRNNMatrixInferenceLayer *layer) {
+    NSMutableData *all = [NSMutableData data];
+    NSArray<MPSMatrix *> *y = make_sequence(kSteps, kRows, layer.outputFeatureChannels, 2);
+    MPSRNNRecurrentMatrixState *state =
+        run_layer(layer, make_sequence(kSteps, kRows, layer.inputFeatureChannels, 1), y, nil).lastObject;
+    for (MPSMatrix *matrix in y) {
+        [all appendData:matrix_numbers(matrix)];
+    }
+    for (NSUInteger i = 0; i < layer.numberOfLayers; i++) {
+        [all appendData:matrix_numbers([state getRecurrentOutputMatrixForLayerIndex:i])];
+        MPSMatrix *c = [state getMemoryCellMatrixForLayerIndex:i];
+        [all appendData:c != nil ? matrix_numbers(c) : [NSData data]];
+    }
+    return all;
+}
+
+static void check_round_trip(NSArray<MPSRNNDescriptor *> *descriptors) {
+    MPSRNNMatrixInferenceLayer *layer = make_stack(descriptors);
+    NSData *data = archived(layer);
+    MPSRNNMatrixInferenceLayer *back = unarchived(data);
+    CHECK(back.numberOfLayers == layer.numberOfLayers);
+    CHECK(back.inputFeatureChannels == layer.inputFeatureChannels);
+    CHECK(back.outputFeatureChannels == layer.outputFeatureChannels);
+    NSData *expected = results(layer);
+    CHECK([results(back) isEqual:expected]);
+    CHECK([results(unarchived(archived(back))) isEqual:expected]); // an archive needs no sources
+}
+
+static MPSLSTMDescriptor *lstm_with_everything(void) {
+    MPSLSTMDescriptor *lstm = make_lstm(kInputs, 7, YES, 10);
+    lstm.cellToOutputNeuronType = MPSCNNNeuronTypeLinear;
+    lstm.cellToOutputNeuronParamA = 0.1f;
+    lstm.cellToOutputNeuronParamB = 0.3f;
+    lstm.cellToOutputNeuronParamC = -7;
+    TestWeights *cell = (id)lstm.cellGateInputWeights;
+    [cell->descriptor setNeuronToPReLUWithParametersA:test_numbers(7, 99)];
+    lstm.inputGateInputWeights = [TestWeights weightsWithInputs:kInputs outputs:7 seed:98]; // without a bias
+    return lstm;
+}
+
+static void test_every_kind(void) {
+    MPSLSTMDescriptor *lstm = lstm_with_everything();
+    check_round_trip(@[ lstm ]);
+    lstm.useFloat32Weights = NO;
+    check_round_trip(@[ lstm ]);
+    lstm.memoryWeightsAreDiagonal = YES;
+    lstm.forgetGateMemoryWeights = nil;
+    lstm.outputGateRecurrentWeights = nil;
+    lstm.inputGateInputWeights = nil;
+    check_round_trip(@[ lstm ]);
+
+    MPSGRUDescriptor *gru = make_gru(kInputs, 9, 20);
+    check_round_trip(@[ gru ]);
+    gru.useFloat32Weights = NO;
+    gru.gatePnormValue = 1.7f;
+    gru.flipOutputGates = YES;
+    gru.outputGateRecurrentWeights = nil; // the recurrent gate has no effect now
+    check_round_trip(@[ gru ]);
+
+    MPSRNNSingleGateDescriptor *gate = make_single_gate(kInputs, 17, 30);
+    check_round_trip(@[ gate ]);
+    gate.useFloat32Weights = NO;
+    gate.recurrentWeights = nil;
+    check_round_trip(@[ gate ]);
+    check_round_trip(@[ make_gru(kInputs, 6, 1), make_lstm(6, 9, NO, 2), make_single_gate(9, 3, 3) ]);
+}
+
+static void test_unit_transforms(void) {
+    MPSLSTMDescriptor *lstm = make_lstm(6, 6, NO, 40);
+    lstm.useLayerInputUnitTransformMode = YES;
+    MPSGRUDescriptor *gru = make_gru(6, 6, 50);
+    gru.useLayerInputUnitTransformMode = YES;
+    check_round_trip(@[ lstm, gru ]);
+}
+
+static void test_properties(void) {
+    MPSRNNDescriptor *back = make_gru(kInputs, 4, 2);
+    back.layerSequenceDirection = MPSRNNSequenceDirectionBackward;
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(kInputs, 4, 1), back ]);
+    layer.recurrentOutputIsTemporary = YES;
+    layer.storeAllIntermediateStates = YES;
+    layer.bidirectionalCombineMode = MPSRNNBidirectionalCombineModeAdd;
+    layer.options = MPSKernelOptionsVerbose;
+    layer.label = @"näme";
+    MPSRNNMatrixInferenceLayer *copy = unarchived(archived(layer));
+    CHECK(copy.recurrentOutputIsTemporary && copy.storeAllIntermediateStates);
+    CHECK(copy.bidirectionalCombineMode == MPSRNNBidirectionalCombineModeAdd);
+    CHECK(copy.options == MPSKernelOptionsVerbose && [copy.label isEqual:@"näme"]);
+    layer.label = nil;
+    CHECK(unarchived(archived(layer)).label == nil);
+
+    NSArray<MPSMatrix *> *x = make_sequence(kSteps, kRows, kInputs, 1);
+    NSArray<MPSMatrix *> *one = make_sequence(kSteps, kRows, 4, 0), *other = make_sequence(kSteps, kRows, 4, 0);
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    [layer encodeBidirectionalSequenceToCommandBuffer:commandBuffer
+                                       sourceSequence:x
+                           destinationForwardMatrices:one
+                          destinationBackwardMatrices:nil];
+    [copy encodeBidirectionalSequenceToCommandBuffer:commandBuffer
+                                      sourceSequence:x
+                          destinationForwardMatrices:other
+                         destinationBackwardMatrices:nil];
+    run(commandBuffer);
+    CHECK(are_equal(one.firstObject, other.firstObject) && are_equal(one.lastObject, other.lastObject));
+}
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations" // GNUstep has no newer way to unarchive
+
+static void test_ways_to_the_device(void) {
+    CHECK([MPSKernel supportsSecureCoding] && [MPSRNNMatrixInferenceLayer supportsSecureCoding]);
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(kInputs, 4, 1) ]);
+    NSData *data = archived(layer), *expected = results(layer);
+    // Foundation's own unarchiver knows no device: the system's default.
+    MPSRNNMatrixInferenceLayer *plain = [NSKeyedUnarchiver unarchiveObjectWithData:data];
+    CHECK(plain.device == device && [results(plain) isEqual:expected]);
+
+    NSError *error = nil;
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClass:[MPSRNNMatrixInferenceLayer class]
+                                             fromData:data
+                                               device:nothing
+                                                error:&error] == nil);
+    CHECK(error != nil);
+    MPSKeyedUnarchiver *unarchiver = [[[MPSKeyedUnarchiver alloc] initForReadingFromData:data
+                                                                                  device:device
+                                                                                   error:&error] autorelease];
+    CHECK(unarchiver.mpsMTLDevice == device && unarchiver.requiresSecureCoding);
+    CHECK([[unarchiver decodeObjectOfClass:[MPSKernel class] forKey:@"root"] class] == [layer class]);
+    CHECK([unarchiver decodeObjectOfClass:[MPSKernel class] forKey:@"other"] == nil);
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClass:[MPSKernel class] fromData:data device:device error:NULL] != nil);
+}
+
+/// An object that no archive of kernels may bring to life.
+@interface Intruder : NSObject <NSSecureCoding>
+@end
+
+static int intrusions;
+
+@implementation Intruder
++ (BOOL)supportsSecureCoding {
+    return YES;
+}
+- (void)encodeWithCoder:(NSCoder *)coder {
+    [coder encodeInt:1 forKey:@"one"];
+}
+- (instancetype)initWithCoder:(NSCoder *)coder {
+    (void)coder;
+    intrusions++;
+    return [super init];
+}
+@end
+
+static void check_error(NSData *data, NSSet<Class> *classes, NSString *text) {
+    NSError *error = nil;
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClasses:classes fromData:data device:device error:&error] == nil);
+    CHECK(contains(error.localizedDescription, text));
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClasses:classes fromData:data device:device error:NULL] == nil);
+}
+
+static void test_other_classes(void) {
+    NSSet<Class> *kernels = [NSSet setWithObject:[MPSKernel class]];
+    check_error(archived([[[Intruder alloc] init] autorelease]), kernels, @"class Intruder");
+    check_error(archived(@[ [[[Intruder alloc] init] autorelease] ]), kernels, @"class NSArray");
+    NSSet<Class> *arrays = [NSSet setWithObjects:[MPSKernel class], [NSArray class], nil];
+    check_error(archived(@[ [[[Intruder alloc] init] autorelease] ]), arrays, @"class Intruder");
+    CHECK(intrusions == 0);
+    check_error(archived(@"text"), kernels, @"no object of the classes");
+    check_error([@"text" dataUsingEncoding:NSUTF8StringEncoding], kernels, @"");
+    check_error([NSData data], kernels, @"");
+
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(kInputs, 4, 1) ]);
+    NSArray *both = [MPSKeyedUnarchiver unarchivedObjectOfClasses:arrays
+                                                         fromData:archived(@[ layer, layer ])
+                                                           device:device
+                                                            error:NULL];
+    CHECK(both.count == 2 && [results([both objectAtIndex:1]) isEqual:results(layer)]);
+}
+
+/// `nothing` went wrong in one byte of the numbers, which no property list notices.
+static void test_checksum(void) {
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_single_gate(kInputs, 4, 1) ]);
+    layer.label = @"a label to find";
+    NSMutableData *data = [[archived(layer) mutableCopy] autorelease];
+    TestWeights *weights = [TestWeights weightsWithInputs:kInputs outputs:4 seed:1];
+    NSRange numbers = [data rangeOfData:weights->values options:0 range:NSMakeRange(0, data.length)];
+    CHECK(numbers.location != NSNotFound);
+    NSSet<Class> *layers = [NSSet setWithObject:[MPSRNNMatrixInferenceLayer class]];
+    ((uint8_t *)data.mutableBytes)[numbers.location + 7] ^= 1;
+    check_error(data, layers, @"layer: missing or damaged");
+    ((uint8_t *)data.mutableBytes)[numbers.location + 7] ^= 1;
+    NSRange label = [data rangeOfData:[NSData dataWithBytes:"label to" length:8]
+                              options:0
+                                range:NSMakeRange(0, data.length)];
+    ((uint8_t *)data.mutableBytes)[label.location] ^= 1;
+    check_error(data, layers, @"kernel: missing or damaged");
+}
+
+static void damage(NSMutableData *data, unsigned seed) {
+    uint8_t *bytes = data.mutableBytes;
+    uint32_t random = seed * 2654435761u;
+    for (unsigned i = 0; i <= seed % 4; i++) {
+        random = random * 1664525u + 1013904223u;
+        NSUInteger place = (NSUInteger)((uint64_t)(random >> 8) * data.length >> 24);
+        if (seed % 2 != 0) { // near the ends, where the structure is
+            place = seed % 3 == 0 ? data.length - 1 - place % 160 : place % 160;
+        }
+        random = random * 1664525u + 1013904223u;
+        bytes[place] ^= (uint8_t)(1 + (random >> 8) % 255);
+    }
+    if (seed % 5 == 0) {
+        [data setLength:data.length * (seed % 97) / 97];
+    }
+}
+
+static void check_damaged(NSData *whole, NSData *expected, unsigned cases) {
+    unsigned refused = 0;
+    for (unsigned seed = 0; seed < cases; seed++) {
+        @autoreleasepool {
+            NSMutableData *data = [[whole mutableCopy] autorelease];
+            damage(data, seed);
+            NSError *error = nil;
+            MPSRNNMatrixInferenceLayer *layer =
+                [MPSKeyedUnarchiver unarchivedObjectOfClass:[MPSRNNMatrixInferenceLayer class]
+                                                   fromData:data
+                                                     device:device
+                                                      error:&error];
+            refused += layer == nil;
+            if ((layer == nil) != (error != nil) || (layer != nil && ![results(layer) isEqual:expected])) {
+                CHECK(!"an object that is damaged, or an error without a text");
+            }
+        }
+    }
+    CHECK(refused > cases / 2);
+}
+
+static void test_damaged_bytes(void) {
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(2, 3, 1), make_lstm(3, 2, NO, 2) ]);
+    check_damaged(archived(layer), results(layer), 4000);
+
+    NSMutableData *text = [NSMutableData data];
+    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:text] autorelease];
+    [archiver setOutputFormat:NSPropertyListXMLFormat_v1_0];
+    [archiver encodeObject:layer forKey:@"root"];
+    [archiver finishEncoding];
+    check_error(text, [NSSet setWithObject:[MPSKernel class]], @"no keyed archive of binary format");
+}
+
+#pragma clang diagnostic pop
+
+int main(void) {
+    void (*const tests[])(void) = {
+        test_every_kind,    test_unit_transforms, test_properties,    test_ways_to_the_device,
+        test_other_classes, test_checksum,        test_damaged_bytes,
+    };
+    return run_tests(tests, sizeof tests / sizeof tests[0]);
+}
