@@ -8,7 +8,7 @@ from pymps._state cimport RecurrentState
 
 cdef class MatrixInferenceLayer:
     cdef const pymps_backend *native
-    cdef pymps_layer *handle  # owned; copied only
+    cdef pymps_layer *handle  # owned; copied and archived only
     cdef readonly Device device
     cdef readonly Py_ssize_t input_feature_channels, output_feature_channels, number_of_layers
     cdef pymps_layer_info _info
@@ -19,7 +19,6 @@ cdef class MatrixInferenceLayer:
 
     cdef int check_state(self, object state, Py_ssize_t batch, CommandBuffer command_buffer=*) except -1
     cdef int check_runs_sequence(self) except -1
-    cdef int _create(self, object descriptor) except -1
     cdef int _describe(self) except -1
     cdef int _check_command_buffer(self, CommandBuffer command_buffer) except -1
     cdef Py_ssize_t _combined_channels(self) except -1

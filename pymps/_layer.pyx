@@ -1,12 +1,12 @@
 """Layers."""
 
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-from pymps._backend cimport check
+from pymps._archive cimport archived, unarchived
+from pymps._backend cimport check, made_here
 from pymps._command_buffer cimport CommandBuffer
 from pymps._data_source cimport raise_failures
-from pymps._descriptor cimport NativeDescriptor, make_descriptor
+from pymps._descriptor cimport make_layer
 from pymps._device cimport Device
 from pymps._runner cimport Runner, make_runner
 from pymps._sequence cimport Sequence, as_argument, check_overlap, checked_input, checked_output, new_output
@@ -56,38 +56,17 @@ cdef class MatrixInferenceLayer:
         self._combine_mode = RNNBidirectionalCombineMode.NONE
         self._idle = []
         self._failures = []
-        self._create(descriptor)
-        self._describe()
-
-    cdef int _create(self, object descriptor) except -1:
-        descriptors = list(descriptor) if isinstance(descriptor, (list, tuple)) else [descriptor]
-        if not descriptors:
-            raise ValueError("descriptor: an empty list, expected at least one descriptor")
-        made = [make_descriptor(self.native, one, self._failures) for one in descriptors]
-        cdef size_t count = len(made)
-        cdef pymps_descriptor **handles = <pymps_descriptor **>PyMem_Calloc(count, sizeof(void *))
-        if handles == NULL:
-            raise MemoryError
-        cdef pymps_error error
-        cdef pymps_status status
-        cdef size_t index
-        try:
-            for index in range(count):
-                handles[index] = (<NativeDescriptor>made[index]).handle
-            with nogil:
-                status = self.native.layer_create(self.device.handle, handles, count, &self.handle, &error)
-        finally:
-            PyMem_Free(handles)
-        raise_failures(self._failures)
-        check(status, &error)
-        self._outputs = tuple([one.output_feature_channels for one in descriptors])
-        return 0
+        if descriptor is not made_here:  # else from_bytes brings the handle
+            self.handle = make_layer(device, descriptor, self._failures)
+            self._describe()
 
     cdef int _describe(self) except -1:
         self.native.layer_info(self.handle, &self._info)
         self.input_feature_channels = self._info.input_feature_channels
         self.output_feature_channels = self._info.output_feature_channels
         self.number_of_layers = self._info.number_of_layers
+        self._outputs = tuple([
+            self.native.layer_output_feature_channels(self.handle, index) for index in range(self.number_of_layers)])
         return 0
 
     def __dealloc__(self):
@@ -440,6 +419,57 @@ cdef class MatrixInferenceLayer:
         """
         from pymps._stream import Stream  # streams know layers, not the reverse
         return Stream(self, batch)
+
+    # ---- Archives ----
+
+    def to_bytes(self):
+        """The layer with its weights, for `from_bytes`.
+
+        Returns
+        -------
+        bytes
+            In a form of the device's backend: no other backend reads it.
+
+        Raises
+        ------
+        DeviceError
+            The device can't tell the layer's weights, or there is no memory for them.
+        """
+        return archived(self.native, self.handle)
+
+    @staticmethod
+    def from_bytes(Device device not None, data):
+        """A layer from what `to_bytes` returned, perhaps in another process.
+
+        Parameters
+        ----------
+        device : Device
+            Where it runs: a device of the same backend.
+        data : bytes-like
+            From `to_bytes`, and from someone you trust: a checksum finds damage, not malice.
+
+        Returns
+        -------
+        MatrixInferenceLayer
+            It gives the numbers that the other one gives. Its `bidirectional_combine_mode` is ``NONE``.
+
+        Raises
+        ------
+        TypeError
+            Not bytes-like.
+        ValueError
+            Not from `to_bytes`, of another backend or version, or damaged.
+        DeviceError
+            The device can't hold the layer.
+        """
+        cdef MatrixInferenceLayer layer = MatrixInferenceLayer.__new__(MatrixInferenceLayer, device, made_here)
+        layer.handle = unarchived(device, data)
+        layer._describe()
+        return layer
+
+    def __reduce__(self):
+        raise TypeError("a MatrixInferenceLayer belongs to a device: it has to_bytes and from_bytes instead of copies and "
+                        "pickles")
 
     cdef int check_state(self, object state, Py_ssize_t batch, CommandBuffer command_buffer=None) except -1:
         if not isinstance(state, RecurrentState):

@@ -258,6 +258,7 @@ typedef struct pymps_backend {
     pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error);
     void (*layer_release)(pymps_layer *layer);
     void (*layer_info)(pymps_layer *layer, pymps_layer_info *info);
+    size_t (*layer_output_feature_channels)(pymps_layer *layer, size_t layer_index); /* 0: no such layer */
 
     /* Archives: a layer with its weights as bytes, for the same backend. layer_archive hands them to `write`, in one
      * or more pieces. layer_unarchive refuses what is damaged, or of another backend, as PYMPS_ERROR_ARGUMENT; a

@@ -10,7 +10,8 @@ typedef struct archive_head { // in the order of a little-endian machine's bytes
     char magic[sizeof archive_magic];
     uint32_t version, layer_count;
     char backend[16];
-    uint64_t payload_bytes, checksum; // of all that follows the head: archive_layer[layer_count], then the payload
+    uint64_t payload_bytes;
+    uint64_t checksum; // of what stands before it and of what follows: archive_layer[layer_count], then the payload
 } archive_head;
 
 typedef struct archive_layer {
@@ -19,14 +20,16 @@ typedef struct archive_layer {
 
 _Static_assert(sizeof(archive_head) == 48 && sizeof(archive_layer) == 24, "an archive has no padding");
 
-// 64-bit FNV-1a.
-static uint64_t checksum_of(uint64_t checksum, const void *bytes, size_t length) {
+// 64-bit FNV-1a, continued.
+static uint64_t add_to_checksum(uint64_t checksum, const void *bytes, size_t length) {
     for (size_t index = 0; index < length; index++)
         checksum = (checksum ^ ((const uint8_t *)bytes)[index]) * 0x100000001b3;
     return checksum;
 }
 
-static const uint64_t empty_checksum = 0xcbf29ce484222325;
+static uint64_t checksum_of(const archive_head *head) {
+    return add_to_checksum(0xcbf29ce484222325, head, offsetof(archive_head, checksum));
+}
 
 // ---- Writing ----
 
@@ -59,11 +62,11 @@ pymps_status layer_archive(pymps_layer *layer, void (*write)(void *context, cons
             .version = archive_version,
             .layer_count = (uint32_t)layer->stack->info.number_of_layers,
             .payload_bytes = payload.length,
-            .checksum =
-                checksum_of(checksum_of(empty_checksum, layers.bytes, layers.length), payload.bytes, payload.length),
         };
         memcpy(head.magic, archive_magic, sizeof head.magic);
         pmp_copy_utf8(head.backend, sizeof head.backend, backend.name);
+        head.checksum = add_to_checksum(checksum_of(&head), layers.bytes, layers.length);
+        head.checksum = add_to_checksum(head.checksum, payload.bytes, payload.length);
         write(context, &head, sizeof head);
         write(context, layers.bytes, layers.length);
         write(context, payload.bytes, payload.length);
@@ -87,7 +90,7 @@ static pymps_status check_head(const pmp_call *call, const void *data, size_t le
     size_t layers_bytes = pmp_product(head->layer_count, sizeof(archive_layer));
     PMP_CHECK(head->layer_count >= 1 && layers_bytes <= rest && head->payload_bytes == rest - layers_bytes, call,
               "data: %zu bytes, not the length of the archive, which is damaged", length);
-    PMP_CHECK(checksum_of(empty_checksum, (const char *)data + sizeof *head, rest) == head->checksum, call,
+    PMP_CHECK(add_to_checksum(checksum_of(head), (const char *)data + sizeof *head, rest) == head->checksum, call,
               "data: damaged, the checksum differs");
     return PYMPS_OK;
 }

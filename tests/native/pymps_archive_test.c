@@ -96,9 +96,7 @@ static void test_damage(void) {
         memcpy(bad.data, good.data, good.length);
         bad.data[i] ^= 0x10;
         bad.length = good.length;
-        /* Behind its end, the backend's name may be anything. */
-        if (i < 16 + strlen(api->name) + 1 || i >= 32)
-            check_damaged(&bad, "changed", i);
+        check_damaged(&bad, "changed", i);
         memcpy(bad.data, good.data, good.length);
         bad.length = i;
         check_damaged(&bad, "cut", i);
@@ -113,10 +111,12 @@ static void test_damage(void) {
     rnn_destroy(&rnn);
 }
 
-static uint64_t checksum_of(const uint8_t *data, size_t length) {
+/* Of all but the checksum itself, which ends the head. */
+static uint64_t checksum_of(const bytes *bytes) {
     uint64_t checksum = 0xcbf29ce484222325;
-    for (size_t i = 0; i < length; i++)
-        checksum = (checksum ^ data[i]) * 0x100000001b3;
+    for (size_t i = 0; i < bytes->length; i++)
+        if (i < HEAD_BYTES - sizeof checksum || i >= HEAD_BYTES)
+            checksum = (checksum ^ bytes->data[i]) * 0x100000001b3;
     return checksum;
 }
 
@@ -142,7 +142,7 @@ static void test_shape(void) {
         uint64_t before, checksum;
         memcpy(&before, place, sizeof before);
         memcpy(place, &changes[i].value, sizeof before);
-        checksum = checksum_of(good.data + HEAD_BYTES, good.length - HEAD_BYTES);
+        checksum = checksum_of(&good);
         memcpy(good.data + HEAD_BYTES - sizeof checksum, &checksum, sizeof checksum);
         FAILS(api->layer_unarchive(device, good.data, good.length, &none, error), "[layer_unarchive] %s",
               changes[i].text);
