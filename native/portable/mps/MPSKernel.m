@@ -29,7 +29,11 @@
 
 - (nullable instancetype)initWithCoder:(NSCoder *)aDecoder device:(id<MTLDevice>)device {
     self = [[super init] autorelease];
-    NSDictionary *archive = MPSSupportsMTLDevice(device) ? PMPArchiveRead(aDecoder, @"kernel") : nil;
+    if (!MPSSupportsMTLDevice(device)) {
+        PMPArchiveFail(aDecoder, @"device: not a portable one");
+        return nil;
+    }
+    NSDictionary *archive = PMPArchiveRead(aDecoder, @"kernel");
     NSNumber *options = [archive objectForKey:@"options"];
     NSString *label = [archive objectForKey:@"label"];
     if (![options isKindOfClass:[NSNumber class]] || (label != nil && ![label isKindOfClass:[NSString class]])) {

@@ -48,7 +48,7 @@ static NSString *plain_name(NSString *name) {
 - (instancetype)initForReadingFromData:(NSData *)data
                                 device:(id<MTLDevice>)device
                                  error:(NSError *_Nullable *_Nullable)error {
-    if (!PMPBinaryPropertyListIsSound(data)) {
+    if (!PMPKeyedArchiveIsSound(data)) {
         [self release];
         report(error, @"no keyed archive of binary format, or a damaged one");
         return nil;
@@ -56,8 +56,7 @@ static NSString *plain_name(NSString *name) {
     @try {
         self = [super initForReadingWithData:data];
     } @catch (NSException *exception) {
-        [self release];
-        report(error, exception.reason);
+        report(error, exception.reason); // whether Foundation has released the receiver is not known
         return nil;
     }
     if (self == nil) {
@@ -112,14 +111,13 @@ static NSString *plain_name(NSString *name) {
 }
 
 - (nullable Class)classForClassName:(NSString *)name {
+    Class class = [super classForClassName:name] ?: NSClassFromString(name);
     for (Class allowed in _allowedClasses) {
         if ([plain_name(NSStringFromClass(allowed)) isEqual:plain_name(name)]) {
             return allowed;
         }
-    }
-    Class class = [super classForClassName:name] ?: NSClassFromString(name);
-    for (Class allowed in _allowedClasses) {
-        if ([class isSubclassOfClass:allowed]) {
+        // Not Foundation's subclasses: the private ones among them take any archive for their own.
+        if ([class isSubclassOfClass:allowed] && [class isSubclassOfClass:[MPSKernel class]]) {
             return class;
         }
     }

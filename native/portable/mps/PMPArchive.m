@@ -8,18 +8,18 @@ enum { kReadCorruptError = 4864 }; // Apple's NSCoderReadCorruptError
 - (void)failWithError:(NSError *)error;
 @end
 
-/// FNV-1a, in bytes of a fixed order.
-static NSData *checksum(NSData *data) {
+/// FNV-1a.
+static int64_t checksum(NSData *data) {
     const uint8_t *bytes = data.bytes;
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (NSUInteger i = 0, length = data.length; i < length; i++) {
         hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
     }
-    uint8_t sum[8];
-    for (int i = 0; i < 8; i++) {
-        sum[i] = (uint8_t)(hash >> 8 * i);
-    }
-    return [NSData dataWithBytes:sum length:sizeof sum];
+    return (int64_t)hash;
+}
+
+static NSString *checksum_key(NSString *key) {
+    return [key stringByAppendingString:@"Checksum"];
 }
 
 void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) {
@@ -27,21 +27,26 @@ void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) 
                                                               format:NSPropertyListBinaryFormat_v1_0
                                                              options:0
                                                                error:NULL];
-    [coder encodeObject:data forKey:key];
-    [coder encodeObject:checksum(data) forKey:[key stringByAppendingString:@"Checksum"]];
+    [coder encodeBytes:data.bytes length:data.length forKey:key];
+    [coder encodeInt64:checksum(data) forKey:checksum_key(key)];
 }
 
 NSDictionary *PMPArchiveRead(NSCoder *coder, NSString *key) {
-    NSData *data = [coder decodeObjectOfClass:[NSData class] forKey:key];
-    NSData *sum = [coder decodeObjectOfClass:[NSData class] forKey:[key stringByAppendingString:@"Checksum"]];
-    if (![data isKindOfClass:[NSData class]] || ![sum isEqual:checksum(data)] || !PMPBinaryPropertyListIsSound(data)) {
+    NSUInteger length = 0;
+    const uint8_t *bytes = [coder decodeBytesForKey:key returnedLength:&length];
+    NSData *data = [NSData dataWithBytesNoCopy:(void *)bytes length:length freeWhenDone:NO];
+    NSDictionary *list = nil;
+    if ([coder decodeInt64ForKey:checksum_key(key)] == checksum(data) && PMPBinaryPropertyListIsSound(data)) {
+        list = [NSPropertyListSerialization propertyListWithData:data
+                                                         options:NSPropertyListImmutable
+                                                          format:NULL
+                                                           error:NULL];
+    }
+    if (![list isKindOfClass:[NSDictionary class]]) {
         PMPArchiveFail(coder, [NSString stringWithFormat:@"%@: missing or damaged", key]);
         return nil;
     }
-    return [NSPropertyListSerialization propertyListWithData:data
-                                                     options:NSPropertyListImmutable
-                                                      format:NULL
-                                                       error:NULL];
+    return list;
 }
 
 NSError *PMPArchiveError(NSString *reason) {

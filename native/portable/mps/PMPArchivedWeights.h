@@ -17,4 +17,7 @@ NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *value
                              outputs:(size_t)outputs
                             argument:(PMPArgument)argument;
 
+/// Whether there is a number for each output at least.
+- (BOOL)hasNumbers;
+
 @end

@@ -76,6 +76,10 @@ static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PM
     [super dealloc];
 }
 
+- (BOOL)hasNumbers {
+    return _weights.length > 0 || _bias.length > 0 || _descriptor.fusedNeuronDescriptor.data.length > 0;
+}
+
 - (id)copyWithZone:(nullable NSZone *)zone {
     (void)zone;
     return [self retain]; // immutable

@@ -3,11 +3,38 @@
 // Eight bytes of header; objects; their offsets, as a table; a trailer of 32 bytes. All numbers are big-endian.
 enum { kHeaderBytes = 8, kTrailerBytes = 32 };
 
+// Kernels nest less than ten deep, which leaves some for the containers that they are in.
+enum { kMostDepth = 32 };
+
+// Equal objects are stored once: a list holds up to this many times its bytes. That is the memory of reading it, where
+// each object has some of its own.
+enum { kMostExpansion = 1024, kObjectBytes = 64 };
+
+enum {
+    kInteger = 0x1,
+    kReal,
+    kDate,
+    kData,
+    kASCIIString,
+    kUTF16String,
+    kIdentifier = 0x8,
+    kArray = 0xA,
+    kDictionary = 0xD
+};
+
+typedef struct Object {
+    uint8_t kind;
+    uint64_t count;
+    const uint8_t *elements;
+    uint64_t bytes; // of all elements
+} Object;
+
 typedef struct PropertyList {
     const uint8_t *bytes;
     uint64_t offsetBytes, referenceBytes; // of one
     uint64_t objectCount, table, top;
-    uint64_t archivedCount; // objects of a keyed archive; 0 where the list is none
+    Object archived;    // of a keyed archive: the array of its objects; else empty
+    uint64_t allowance; // bytes that may still be read
 } PropertyList;
 
 static uint64_t read_number(const uint8_t *bytes, uint64_t count) {
@@ -20,7 +47,8 @@ static uint64_t read_number(const uint8_t *bytes, uint64_t count) {
 
 static bool read_trailer(NSData *data, PropertyList *list) {
     uint64_t length = data.length;
-    if (length < kHeaderBytes + kTrailerBytes || memcmp(data.bytes, "bplist00", kHeaderBytes) != 0) {
+    if (length < kHeaderBytes + kTrailerBytes || length > UINT32_MAX || // GNUstep counts in 32 bits
+        memcmp(data.bytes, "bplist00", kHeaderBytes) != 0) {
         return false;
     }
     const uint8_t *trailer = (const uint8_t *)data.bytes + length - kTrailerBytes;
@@ -29,25 +57,21 @@ static bool read_trailer(NSData *data, PropertyList *list) {
                            .referenceBytes = trailer[7],
                            .objectCount = read_number(trailer + 8, 8),
                            .top = read_number(trailer + 16, 8),
-                           .table = read_number(trailer + 24, 8)};
+                           .table = read_number(trailer + 24, 8),
+                           .allowance = length * kMostExpansion};
     uint64_t tableBytes, end;
     return list->offsetBytes >= 1 && list->offsetBytes <= 8 && list->referenceBytes >= 1 && list->referenceBytes <= 8 &&
-           list->top < list->objectCount && list->table >= kHeaderBytes &&
-           !__builtin_mul_overflow(list->objectCount, list->offsetBytes, &tableBytes) &&
+           list->table >= kHeaderBytes && !__builtin_mul_overflow(list->objectCount, list->offsetBytes, &tableBytes) &&
            !__builtin_add_overflow(list->table, tableBytes, &end) && end <= length - kTrailerBytes;
 }
 
-/// Reads how many elements the object at `*position` has, and moves behind that.
-static bool read_count(const PropertyList *list, uint64_t *position, uint64_t *count) {
-    *count = list->bytes[(*position)++] & 0x0F;
-    if (*count < 0x0F) {
-        return true;
-    }
-    if (*position >= list->table || (list->bytes[*position] & 0xF0) != 0x10) {
-        return false; // no integer follows
+/// The count that follows the byte before `*position`, in an integer of 1, 2 or 4 bytes. Moves behind it.
+static bool read_long_count(const PropertyList *list, uint64_t *position, uint64_t *count) {
+    if (*position >= list->table || list->bytes[*position] < 0x10 || list->bytes[*position] > 0x12) {
+        return false;
     }
     uint64_t bytes = UINT64_C(1) << (list->bytes[(*position)++] & 0x0F);
-    if (bytes > 8 || bytes > list->table - *position) {
+    if (bytes > list->table - *position) {
         return false;
     }
     *count = read_number(list->bytes + *position, bytes);
@@ -55,109 +79,142 @@ static bool read_count(const PropertyList *list, uint64_t *position, uint64_t *c
     return true;
 }
 
-static bool elements_fit(const PropertyList *list, uint64_t position, uint64_t count, uint64_t elementBytes) {
-    uint64_t bytes;
-    return !__builtin_mul_overflow(count, elementBytes, &bytes) && bytes <= list->table - position;
+/// Bytes of an element of the kind; 0 where there is no such object.
+static uint64_t element_bytes(const PropertyList *list, uint8_t kind, uint8_t size) {
+    switch (kind) {
+    case 0x0: // false, true
+        return size == 8 || size == 9;
+    case kInteger:
+        return size <= 3 ? UINT64_C(1) << size : 0;
+    case kReal:
+        return size == 2 || size == 3 ? UINT64_C(1) << size : 0;
+    case kDate:
+        return size == 3 ? 8 : 0;
+    case kData:
+    case kASCIIString:
+        return 1;
+    case kUTF16String:
+        return 2;
+    case kIdentifier:
+        return size < 8 ? size + UINT64_C(1) : 0;
+    case kArray:
+        return list->referenceBytes;
+    case kDictionary: // keys, then values
+        return 2 * list->referenceBytes;
+    default:
+        return 0;
+    }
 }
 
-static bool references_are_sound(const PropertyList *list, uint64_t position, uint64_t count) {
-    if (!elements_fit(list, position, count, list->referenceBytes)) {
+/// False where there is no such object, or one that does not end before the table.
+static bool read_object(const PropertyList *list, uint64_t index, Object *object) {
+    if (index >= list->objectCount) {
         return false;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        const uint8_t *reference = list->bytes + position + i * list->referenceBytes;
-        if (read_number(reference, list->referenceBytes) >= list->objectCount) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool is_ascii(const uint8_t *bytes, uint64_t count) {
-    uint8_t all = 0;
-    for (uint64_t i = 0; i < count; i++) {
-        all |= bytes[i];
-    }
-    return all < 0x80;
-}
-
-static bool object_is_sound(const PropertyList *list, uint64_t position) {
+    uint64_t position = read_number(list->bytes + list->table + index * list->offsetBytes, list->offsetBytes);
     if (position < kHeaderBytes || position >= list->table) {
         return false;
     }
     uint8_t kind = list->bytes[position] >> 4, size = list->bytes[position] & 0x0F;
-    uint64_t count;
-    switch (kind) {
-    case 0x0: // null, false, true
-        return size == 0 || size == 8 || size == 9;
-    case 0x1: // integer of 2^size bytes
-        return size <= 4 && elements_fit(list, position + 1, 1, UINT64_C(1) << size);
-    case 0x2: // real number
-        return (size == 2 || size == 3) && elements_fit(list, position + 1, 1, UINT64_C(1) << size);
-    case 0x3: // date
-        return size == 3 && elements_fit(list, position + 1, 1, 8);
-    case 0x4: // data
-        return read_count(list, &position, &count) && elements_fit(list, position, count, 1);
-    case 0x5:
-        return read_count(list, &position, &count) && elements_fit(list, position, count, 1) &&
-               is_ascii(list->bytes + position, count);
-    case 0x6: // UTF-16
-        return read_count(list, &position, &count) && elements_fit(list, position, count, 2);
-    case 0x8: // identifier of an archived object, of size + 1 bytes
-        return elements_fit(list, position + 1, 1, size + 1) && size < 8 &&
-               read_number(list->bytes + position + 1, size + 1) < list->archivedCount;
-    case 0xA: // array
-        return read_count(list, &position, &count) && references_are_sound(list, position, count);
-    case 0xD: // dictionary: keys, then values
-        return read_count(list, &position, &count) && count <= UINT64_MAX / 2 &&
-               references_are_sound(list, position, 2 * count);
-    default:
+    uint64_t each = element_bytes(list, kind, size);
+    bool isCounted = (kind >= kData && kind <= kUTF16String) || kind == kArray || kind == kDictionary;
+    *object = (Object){.kind = kind, .count = isCounted ? size : kind != 0x0};
+    position++;
+    if (isCounted && size == 0x0F && !read_long_count(list, &position, &object->count)) {
         return false;
     }
+    object->elements = list->bytes + position;
+    return each != 0 && !__builtin_mul_overflow(object->count, each, &object->bytes) &&
+           object->bytes <= list->table - position;
 }
 
-static uint64_t position_of(const PropertyList *list, uint64_t object) {
-    return read_number(list->bytes + list->table + object * list->offsetBytes, list->offsetBytes);
+static uint64_t reference(const PropertyList *list, const Object *container, uint64_t index) {
+    return read_number(container->elements + index * list->referenceBytes, list->referenceBytes);
 }
 
-/// Reads the count of an object of a kind, and moves from where it begins to its elements. False where it is of another
-/// kind or does not fit.
-static bool enter(const PropertyList *list, uint64_t object, uint8_t kind, uint64_t *position, uint64_t *count) {
-    *position = position_of(list, object);
-    return *position >= kHeaderBytes && *position < list->table && list->bytes[*position] >> 4 == kind &&
-           object_is_sound(list, *position) && read_count(list, position, count);
-}
-
-static uint64_t referenced(const PropertyList *list, uint64_t position, uint64_t index) {
-    return read_number(list->bytes + position + index * list->referenceBytes, list->referenceBytes);
-}
-
-/// How many objects a keyed archive has: those in the array "$objects" of the dictionary at the top.
-static uint64_t archived_count(const PropertyList *list) {
-    static const char name[] = {'$', 'o', 'b', 'j', 'e', 'c', 't', 's'};
-    uint64_t count, length, keys, key, objects;
-    if (!enter(list, list->top, 0xD, &keys, &count)) {
-        return 0;
+static bool is_ascii(const Object *string) {
+    uint8_t all = 0;
+    for (uint64_t i = 0; i < string->count; i++) {
+        all |= string->elements[i];
     }
-    for (uint64_t i = 0; i < count; i++) {
-        if (enter(list, referenced(list, keys, i), 0x5, &key, &length) && length == sizeof name &&
-            memcmp(list->bytes + key, name, sizeof name) == 0) {
-            return enter(list, referenced(list, keys, count + i), 0xA, &objects, &length) ? length : 0;
-        }
-    }
-    return 0;
+    return all < 0x80;
 }
 
-bool PMPBinaryPropertyListIsSound(NSData *data) {
-    PropertyList list;
-    if (!read_trailer(data, &list)) {
-        return false;
-    }
-    list.archivedCount = archived_count(&list);
-    for (uint64_t i = 0; i < list.objectCount; i++) {
-        if (!object_is_sound(&list, position_of(&list, i))) {
+static bool is_equal(const Object *string, const char *expected) {
+    return string->count == strlen(expected) && memcmp(string->elements, expected, string->count) == 0;
+}
+
+static bool is_sound(PropertyList *list, uint64_t index, unsigned depth);
+
+/// Keys are ASCII. GNUstep takes a dictionary with the key CF$UID for an identifier.
+static bool keys_are_sound(const PropertyList *list, const Object *dictionary) {
+    for (uint64_t i = 0; i < dictionary->count; i++) {
+        Object key;
+        if (!read_object(list, reference(list, dictionary, i), &key) || key.kind != kASCIIString ||
+            is_equal(&key, "CF$UID")) {
             return false;
         }
     }
     return true;
+}
+
+static bool elements_are_sound(PropertyList *list, const Object *container, unsigned depth) {
+    for (uint64_t i = 0; i < container->bytes / list->referenceBytes; i++) {
+        if (!is_sound(list, reference(list, container, i), depth - 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Goes wherever a reader goes, along identifiers too: what contains itself is too deep.
+static bool is_sound(PropertyList *list, uint64_t index, unsigned depth) {
+    Object object;
+    if (depth == 0 || !read_object(list, index, &object) || object.bytes + kObjectBytes > list->allowance) {
+        return false;
+    }
+    list->allowance -= object.bytes + kObjectBytes;
+    switch (object.kind) {
+    case kASCIIString:
+        return is_ascii(&object);
+    case kIdentifier: {
+        uint64_t identifier = read_number(object.elements, object.bytes);
+        return identifier < list->archived.count &&
+               is_sound(list, reference(list, &list->archived, identifier), depth - 1);
+    }
+    case kDictionary:
+        return keys_are_sound(list, &object) && elements_are_sound(list, &object, depth);
+    case kArray:
+        return elements_are_sound(list, &object, depth);
+    default:
+        return true;
+    }
+}
+
+/// Finds what a keyed archive has in the dictionary at its top: one array with the key $objects.
+static bool find_archived(PropertyList *list) {
+    Object top, key;
+    if (!read_object(list, list->top, &top) || top.kind != kDictionary) {
+        return false;
+    }
+    for (uint64_t i = 0; i < top.count; i++) {
+        if (!read_object(list, reference(list, &top, i), &key) || !is_equal(&key, "$objects")) {
+            continue;
+        }
+        bool isFirst = list->archived.elements == NULL;
+        if (!isFirst || !read_object(list, reference(list, &top, top.count + i), &list->archived)) {
+            return false;
+        }
+    }
+    return list->archived.kind == kArray;
+}
+
+bool PMPBinaryPropertyListIsSound(NSData *data) {
+    PropertyList list;
+    return read_trailer(data, &list) && is_sound(&list, list.top, kMostDepth);
+}
+
+bool PMPKeyedArchiveIsSound(NSData *data) {
+    PropertyList list;
+    return read_trailer(data, &list) && find_archived(&list) && is_sound(&list, list.top, kMostDepth);
 }

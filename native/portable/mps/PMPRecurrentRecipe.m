@@ -1,6 +1,9 @@
 #import "PMPRecurrentRecipe.h"
 #import "PMPArchivedWeights.h"
 
+// Numbers for each output prove the size of a cell. Beyond that, one without any would take memory at a word.
+enum { kMostUnprovenOutputs = 1 << 16 };
+
 static NSString *const commonNumbers[] = {@"inputFeatureChannels", @"outputFeatureChannels",
                                           @"useLayerInputUnitTransformMode", @"useFloat32Weights",
                                           @"layerSequenceDirection"};
@@ -125,20 +128,25 @@ static MPSRNNDescriptor *make_descriptor(NSString *name, PMPArgument argument) {
     for (NSString *name in number_names(kind)) {
         [descriptor setValue:PMPPropertyListValue(propertyList, name, [NSNumber class], argument) forKey:name];
     }
-    for (size_t gate = 0; gate < kind->gateCount; gate++) {
-        for (size_t part = 0; part < kPMPPartCount; part++) {
-            NSString *name = kind->weights[gate][part];
-            id weights = name != nil ? [propertyList objectForKey:name] : nil;
-            if (weights != nil) {
-                PMPArchivedWeights *source =
-                    [[[PMPArchivedWeights alloc] initWithPropertyList:weights
-                                                                 kind:weights_kind(descriptor, part)
-                                                               inputs:descriptor.inputFeatureChannels
-                                                              outputs:descriptor.outputFeatureChannels
-                                                             argument:PMPArgumentPart(argument, name)] autorelease];
-                [descriptor setValue:source forKey:name];
-            }
+    size_t inputs = descriptor.inputFeatureChannels, outputs = descriptor.outputFeatureChannels;
+    BOOL hasNumbers = NO;
+    for (size_t i = 0; i < kind->gateCount * kPMPPartCount; i++) {
+        size_t part = i % kPMPPartCount;
+        NSString *name = kind->weights[i / kPMPPartCount][part];
+        id list = name != nil ? [propertyList objectForKey:name] : nil;
+        if (list != nil) {
+            PMPArchivedWeights *weights =
+                [[[PMPArchivedWeights alloc] initWithPropertyList:list
+                                                             kind:weights_kind(descriptor, part)
+                                                           inputs:inputs
+                                                          outputs:outputs
+                                                         argument:PMPArgumentPart(argument, name)] autorelease];
+            [descriptor setValue:weights forKey:name];
+            hasNumbers |= weights.hasNumbers;
         }
+    }
+    if (!hasNumbers && outputs > kMostUnprovenOutputs) {
+        PMPRaiseInvalid(argument, @"%zu output feature channels without weights", outputs);
     }
     return descriptor;
 }

@@ -1,0 +1,37 @@
+// Layers in keyed archives, and what they compute.
+#import "mps_gru.h"
+
+enum { kSteps = 3, kRows = 2 };
+
+static inline NSData *archived(id object) {
+    NSMutableData *data = [NSMutableData data];
+    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
+    [archiver encodeObject:object forKey:@"root"];
+    [archiver finishEncoding];
+    return data;
+}
+
+/// All outputs and the state after the last step, bit by bit.
+static inline NSData *results(MPSRNNMatrixInferenceLayer *layer) {
+    NSMutableData *all = [NSMutableData data];
+    NSArray<MPSMatrix *> *y = make_sequence(kSteps, kRows, layer.outputFeatureChannels, 2);
+    MPSRNNRecurrentMatrixState *state =
+        run_layer(layer, make_sequence(kSteps, kRows, layer.inputFeatureChannels, 1), y, nil).lastObject;
+    for (MPSMatrix *matrix in y) {
+        [all appendData:matrix_numbers(matrix)];
+    }
+    for (NSUInteger i = 0; i < layer.numberOfLayers; i++) {
+        [all appendData:matrix_numbers([state getRecurrentOutputMatrixForLayerIndex:i])];
+        MPSMatrix *c = [state getMemoryCellMatrixForLayerIndex:i];
+        [all appendData:c != nil ? matrix_numbers(c) : [NSData data]];
+    }
+    return all;
+}
+
+/// Both with an error to fill in and without one.
+static inline void check_error(NSData *data, NSSet<Class> *classes, NSString *text) {
+    NSError *error = nil;
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClasses:classes fromData:data device:device error:&error] == nil);
+    CHECK(contains(error.localizedDescription, text));
+    CHECK([MPSKeyedUnarchiver unarchivedObjectOfClasses:classes fromData:data device:device error:NULL] == nil);
+}
