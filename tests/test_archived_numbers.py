@@ -136,3 +136,11 @@ def test_a_layer_without_weights(device: pymps.Device, kind: str) -> None:
     bare: Layer = {"LSTM": ref.LSTM, "GRU": ref.GRU, "single gate": SingleGate}[kind](4, 4, unit_input=True)
     layer = inference_layer(device, bare)
     assert_same(layer, unarchived(layer), [np.ones((2, 4), np.float32)] * 3)
+
+
+@pytest.mark.parametrize("special", SPECIAL, ids=map(str, SPECIAL))
+def test_special_properties(device: pymps.Device, rng: Rng, special: np.float32) -> None:
+    plain = conventional.lstm(rng, 3, 3)
+    for neuron in (Neuron(ref.LINEAR, float(special)), Neuron(ref.LINEAR, 1.0, float(special))):
+        layer = inference_layer(device, ref.replace(plain, cell_to_output=neuron))
+        assert_same(layer, unarchived(layer), random_x(rng, 3))

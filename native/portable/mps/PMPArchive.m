@@ -27,6 +27,9 @@ void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) 
                                                               format:NSPropertyListBinaryFormat_v1_0
                                                              options:0
                                                                error:NULL];
+    if (data == nil) {
+        [NSException raise:NSInvalidArchiveOperationException format:@"%@: no property list", key];
+    }
     [coder encodeBytes:data.bytes length:data.length forKey:key];
     [coder encodeInt64:checksum(data) forKey:checksum_key(key)];
 }
@@ -59,6 +62,24 @@ void PMPArchiveFail(NSCoder *coder, NSString *reason) {
     if ([coder respondsToSelector:@selector(failWithError:)]) {
         [(id<PMPFailingCoder>)coder failWithError:PMPArchiveError(reason)];
     }
+}
+
+static BOOL is_float(NSNumber *number) {
+    return strcmp(number.objCType, @encode(float)) == 0;
+}
+
+NSNumber *PMPArchivedNumber(NSNumber *number) {
+    float value = number.floatValue;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return is_float(number) ? @(bits) : number;
+}
+
+NSNumber *PMPUnarchivedNumber(NSNumber *archived, NSNumber *like) {
+    uint32_t bits = archived.unsignedIntValue;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return is_float(like) ? @(value) : archived;
 }
 
 id PMPPropertyListValue(id dictionary, NSString *key, Class class, PMPArgument argument) {
