@@ -1,5 +1,6 @@
 """Layers as bytes and back, for tests; and bytes that are no layer any more, with a checksum that still fits."""
 
+import plistlib
 import struct
 
 import pymps
@@ -33,3 +34,19 @@ def payload_offset(data: bytes) -> int:
 def with_payload(data: bytes, payload: bytes) -> bytes:
     """The archive with another payload; its length and checksum fit."""
     return with_checksum(data[:32] + struct.pack("<Q", len(payload)) + data[40 : payload_offset(data)] + payload)
+
+
+class ForgedArchive:
+    """The archive of a layer of the portable backend, taken apart: what is changed in `layer` goes into `data`."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._archive = plistlib.loads(data[payload_offset(data) :])
+        (self._object,) = (one for one in self._archive["$objects"] if isinstance(one, dict) and "layer" in one)
+        self.layer = plistlib.loads(self._object["layer"])
+
+    def data(self) -> bytes:
+        """Each checksum fits what it is of."""
+        self._object["layer"] = plistlib.dumps(self.layer, fmt=plistlib.FMT_BINARY)
+        (self._object["layerChecksum"],) = struct.unpack("<q", struct.pack("<Q", fnv1a(self._object["layer"])))
+        return with_payload(self._data, plistlib.dumps(self._archive, fmt=plistlib.FMT_BINARY))
