@@ -31,10 +31,10 @@ static void try_layer(NSData *data, NSData *expected, Tally *tally) {
     }
 }
 
-static const uint8_t flips[] = {0x01, 0x02, 0x10, 0x80, 0xff};
+static const uint8_t flips[] = {0x01, 0x10, 0x80, 0xff};
 
 static MPSRNNMatrixInferenceLayer *small_layer(void) {
-    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(2, 1, 1), make_lstm(1, 1, NO, 2) ]);
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_single_gate(2, 1, 1) ]);
     layer.label = @"lábel";
     return layer;
 }
@@ -76,7 +76,7 @@ static void test_random_damage(void) {
     NSData *whole = archived(layer), *expected = results(layer);
     uint32_t random = 1;
     Tally tally = {0, 0};
-    for (unsigned i = 0; i < 4000; i++) {
+    for (unsigned i = 0; i < 3000; i++) {
         @autoreleasepool {
             NSMutableData *data = [[whole mutableCopy] autorelease];
             for (unsigned change = 0; change < 2 + i % 7; change++) {
@@ -99,7 +99,7 @@ static void test_damaged_containers(void) {
     CHECK([survivor(data, classes) count] == 3);
     uint8_t *bytes = data.mutableBytes;
     for (NSUInteger place = 0; place < data.length; place++) {
-        for (uint8_t flip = 1; flip < 16; flip++) { // identifiers and references are small numbers
+        for (uint8_t flip = 1; flip < 8; flip++) { // identifiers and references are small numbers
             @autoreleasepool {
                 bytes[place] ^= flip;
                 survivor(data, classes);
@@ -159,7 +159,7 @@ static void write_number(NSMutableData *data, NSUInteger place, uint64_t number)
 
 /// A layer may come out with other numbers, which then run.
 static void test_forged_checksum(void) {
-    MPSRNNMatrixInferenceLayer *layer = small_layer();
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(2, 1, 1), make_lstm(1, 1, NO, 2) ]);
     NSMutableData *data = [[archived(layer) mutableCopy] autorelease];
     NSUInteger checksum = 0;
     NSRange list = find_list(data, &checksum);

@@ -60,7 +60,7 @@ static bool read_trailer(NSData *data, PropertyList *list) {
                            .table = read_number(trailer + 24, 8),
                            .allowance = length * kMostExpansion};
     uint64_t tableBytes, end;
-    return list->offsetBytes >= 1 && list->offsetBytes <= 8 && list->referenceBytes >= 1 && list->referenceBytes <= 8 &&
+    return list->offsetBytes >= 1 && list->offsetBytes <= 4 && list->referenceBytes >= 1 && list->referenceBytes <= 4 &&
            list->table >= kHeaderBytes && !__builtin_mul_overflow(list->objectCount, list->offsetBytes, &tableBytes) &&
            !__builtin_add_overflow(list->table, tableBytes, &end) && end <= length - kTrailerBytes;
 }
@@ -95,8 +95,8 @@ static uint64_t element_bytes(const PropertyList *list, uint8_t kind, uint8_t si
         return 1;
     case kUTF16String:
         return 2;
-    case kIdentifier:
-        return size < 8 ? size + UINT64_C(1) : 0;
+    case kIdentifier: // GNUstep reads none of more than 2 bytes
+        return size < 2 ? size + UINT64_C(1) : 0;
     case kArray:
         return list->referenceBytes;
     case kDictionary: // keys, then values
@@ -140,6 +140,20 @@ static bool is_ascii(const Object *string) {
     return all < 0x80;
 }
 
+/// Surrogates stand in pairs.
+static bool is_utf16(const Object *string) {
+    bool isPaired = true;
+    for (uint64_t i = 0; i < string->count; i++) {
+        uint8_t unit = string->elements[2 * i] & 0xFC; // six bits, which tell surrogates
+        bool isSecond = unit == 0xDC;
+        if (isSecond == isPaired) {
+            return false;
+        }
+        isPaired = unit != 0xD8;
+    }
+    return isPaired;
+}
+
 static bool is_equal(const Object *string, const char *expected) {
     return string->count == strlen(expected) && memcmp(string->elements, expected, string->count) == 0;
 }
@@ -177,6 +191,8 @@ static bool is_sound(PropertyList *list, uint64_t index, unsigned depth) {
     switch (object.kind) {
     case kASCIIString:
         return is_ascii(&object);
+    case kUTF16String:
+        return is_utf16(&object); // else GNUstep puts nil into a container
     case kIdentifier: {
         uint64_t identifier = read_number(object.elements, object.bytes);
         return identifier < list->archived.count &&

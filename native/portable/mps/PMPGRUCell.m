@@ -6,7 +6,8 @@ static const PMPRecurrentKind kGRU = {
     .weights = {{@"inputGateInputWeights", @"inputGateRecurrentWeights"},
                 {@"recurrentGateInputWeights", @"recurrentGateRecurrentWeights"},
                 {@"outputGateInputWeights", @"outputGateRecurrentWeights", @"outputGateInputGateWeights"}},
-    .numbers = {@"gatePnormValue", @"flipOutputGates"},
+    .flag = @"flipOutputGates",
+    .numbers = {@"gatePnormValue"},
 };
 
 @implementation MPSGRUDescriptor (PMPGRUCell)

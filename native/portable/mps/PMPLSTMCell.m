@@ -8,8 +8,9 @@ static const PMPRecurrentKind kLSTM = {
                 {@"forgetGateInputWeights", @"forgetGateRecurrentWeights", @"forgetGateMemoryWeights"},
                 {@"cellGateInputWeights", @"cellGateRecurrentWeights", @"cellGateMemoryWeights"},
                 {@"outputGateInputWeights", @"outputGateRecurrentWeights", @"outputGateMemoryWeights"}},
-    .numbers = {@"memoryWeightsAreDiagonal", @"cellToOutputNeuronType", @"cellToOutputNeuronParamA",
-                @"cellToOutputNeuronParamB", @"cellToOutputNeuronParamC"},
+    .flag = @"memoryWeightsAreDiagonal",
+    .numbers = {@"cellToOutputNeuronType", @"cellToOutputNeuronParamA", @"cellToOutputNeuronParamB",
+                @"cellToOutputNeuronParamC"},
 };
 
 @implementation MPSLSTMDescriptor (PMPLSTMCell)

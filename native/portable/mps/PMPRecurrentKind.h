@@ -1,7 +1,7 @@
 // What tells the kinds of recurrent layers apart.
 #import "PMPRecurrentWeights.h"
 
-enum { kPMPMaxGates = 4, kPMPMaxNumbers = 5 };
+enum { kPMPMaxGates = 4, kPMPMaxNumbers = 4 };
 
 /// What a gate's weights multiply, as the engine counts it.
 enum { kPMPInputPart, kPMPRecurrentPart, kPMPMemoryPart, kPMPPartCount };
@@ -13,6 +13,7 @@ typedef struct PMPRecurrentKind {
     BOOL hasMemoryCell;
     size_t gateCount;
     NSString *weights[kPMPMaxGates][kPMPPartCount]; // gates in the engine's order
+    NSString *flag;                                 // YES or NO
     NSString *numbers[kPMPMaxNumbers];
 } PMPRecurrentKind;
 

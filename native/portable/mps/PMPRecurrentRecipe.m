@@ -4,13 +4,13 @@
 // Numbers for each output prove the size of a cell. Beyond that, one without any would take memory at a word.
 enum { kMostUnprovenOutputs = 1 << 16 };
 
-static NSString *const commonNumbers[] = {@"inputFeatureChannels", @"outputFeatureChannels",
-                                          @"useLayerInputUnitTransformMode", @"useFloat32Weights",
-                                          @"layerSequenceDirection"};
+static NSArray<NSString *> *flag_names(const PMPRecurrentKind *kind) {
+    return [NSArray arrayWithObjects:@"useLayerInputUnitTransformMode", @"useFloat32Weights", kind->flag, nil];
+}
 
 static NSArray<NSString *> *number_names(const PMPRecurrentKind *kind) {
-    NSMutableArray *names = [NSMutableArray arrayWithObjects:commonNumbers
-                                                       count:sizeof commonNumbers / sizeof commonNumbers[0]];
+    NSMutableArray *names = [NSMutableArray
+        arrayWithObjects:@"inputFeatureChannels", @"outputFeatureChannels", @"layerSequenceDirection", nil];
     for (size_t i = 0; i < kPMPMaxNumbers && kind->numbers[i] != nil; i++) {
         [names addObject:kind->numbers[i]];
     }
@@ -34,7 +34,7 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     self = [[super init] autorelease]; // a violation leaves nothing behind
     _kind = [descriptor kind];
     _numbers = [[NSMutableDictionary alloc] init];
-    for (NSString *name in number_names(_kind)) {
+    for (NSString *name in [number_names(_kind) arrayByAddingObjectsFromArray:flag_names(_kind)]) {
         [_numbers setObject:PMPArchivedNumber([descriptor valueForKey:name]) forKey:name];
     }
     for (size_t gate = 0; gate < _kind->gateCount; gate++) {
@@ -128,6 +128,10 @@ static MPSRNNDescriptor *make_descriptor(NSString *name, PMPArgument argument) {
     for (NSString *name in number_names(kind)) {
         NSNumber *number = PMPPropertyListValue(propertyList, name, [NSNumber class], argument);
         [descriptor setValue:PMPUnarchivedNumber(number, [descriptor valueForKey:name]) forKey:name];
+    }
+    for (NSString *name in flag_names(kind)) {
+        NSNumber *flag = PMPPropertyListValue(propertyList, name, [NSNumber class], argument);
+        [descriptor setValue:@(flag.intValue != 0) forKey:name];
     }
     size_t inputs = descriptor.inputFeatureChannels, outputs = descriptor.outputFeatureChannels;
     BOOL hasNumbers = NO;
