@@ -27,6 +27,9 @@ void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) 
                                                               format:NSPropertyListBinaryFormat_v1_0
                                                              options:0
                                                                error:NULL];
+    if (data == nil || data.length > UINT32_MAX) { // GNUstep's archives end there
+        [NSException raise:NSInvalidArchiveOperationException format:@"%@: more than 4 GB for an archive", key];
+    }
     [coder encodeBytes:data.bytes length:data.length forKey:key];
     [coder encodeInt64:checksum(data) forKey:checksum_key(key)];
 }
