@@ -53,7 +53,7 @@ check-apple: build/.packages
 debug: build/.packages
 	$(MAKE) --no-print-directory -C native test WERROR=1 CONFIG=debug
 
-asan: build/.packages
+asan: build/.sanitizers
 	$(MAKE) --no-print-directory -C native test WERROR=1 CONFIG=address
 
 $(BUILT): $(SOURCES) build/.packages $(VENV)/.package
@@ -63,6 +63,10 @@ $(BUILT): $(SOURCES) build/.packages $(VENV)/.package
 build/.packages: native/packages.sh
 	@mkdir -p build
 	@PYTHON3=$(PYTHON3) native/packages.sh
+	@touch $@
+
+build/.sanitizers: build/.packages
+	@CONFIG=address PYTHON3=$(PYTHON3) native/packages.sh
 	@touch $@
 
 $(VENV)/.venv: build/.packages

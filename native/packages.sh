@@ -1,12 +1,17 @@
 #!/bin/sh
 # Installs what the build needs where something is missing: by apt as root, by Homebrew on a Mac. Where it can't, it
-# says exactly what to install.
+# says exactly what to install. CONFIG=address adds what the sanitizers need.
 set -eu
 PYTHON3=${PYTHON3:-python3}
+CONFIG=${CONFIG:-release}
 
 DEBIAN="clang gobjc libgnustep-base-dev libblocksruntime-dev libhwy-dev make pkg-config python3-dev python3-venv"
 FEDORA="clang gcc-objc gnustep-base-devel libblocksruntime-devel highway-devel make pkgconf python3-devel"
 BREW="highway pkgconf"
+if [ "$CONFIG" = address ]; then
+    DEBIAN="$DEBIAN libclang-rt-dev"
+    FEDORA="$FEDORA compiler-rt"
+fi
 
 complete() {
     "$PYTHON3" -c 'import ensurepip, os, sys, sysconfig, venv
@@ -14,7 +19,7 @@ sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Pyth
     if [ "$(uname -s)" = Darwin ]; then
         xcode-select -p >/dev/null 2>&1 && command -v clang++ >/dev/null && [ -d "$(brew --prefix highway 2>/dev/null)" ]
     else
-        make -s -C "$(dirname "$0")" can-build >/dev/null 2>&1
+        make -s -C "$(dirname "$0")" can-build CONFIG="$CONFIG" >/dev/null 2>&1
     fi
 }
 

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pymps._buffer import Buffer
+    from pymps._command_buffer import CommandBuffer
     from pymps._device import Device, devices
     from pymps._event import SharedEvent
     from pymps._layer import MatrixInferenceLayer
-    from pymps._queue import CommandBuffer, CommandQueue
+    from pymps._queue import CommandQueue
     from pymps._state import RecurrentState
     from pymps._stream import Stream
     from pymps.data_source import ConvolutionDescriptor, DataSource
@@ -46,7 +47,7 @@ else:
 
     _MODULES = {
         "Buffer": "_buffer",
-        "CommandBuffer": "_queue",
+        "CommandBuffer": "_command_buffer",
         "CommandBufferError": "errors",
         "CommandBufferStatus": "enums",
         "CommandQueue": "_queue",

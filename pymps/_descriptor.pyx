@@ -1,9 +1,10 @@
 """Descriptors on their way to a layer."""
 
 cimport cython
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
 from pymps._backend cimport check
-from pymps._data_source cimport Fetcher, describe_weights, make_fetcher, native_neuron
+from pymps._data_source cimport Fetcher, describe_weights, make_fetcher, native_neuron, raise_failures
 from pymps._values import describe
 from pymps.descriptors import GRUDescriptor, LSTMDescriptor, SingleGateDescriptor
 from pymps.weights import WeightSource
@@ -119,3 +120,30 @@ cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descri
         elif source is not None:
             made._set_data_source(matrix_id, name, source, descriptor._shape(getattr(kind, name).kind)[0], failures)
     return made
+
+
+cdef pymps_layer *make_layer(Device device, object descriptor, list failures) except NULL:
+    descriptors = list(descriptor) if isinstance(descriptor, (list, tuple)) else [descriptor]
+    if not descriptors:
+        raise ValueError("descriptor: an empty list, expected at least one descriptor")
+    made = [make_descriptor(device.native, one, failures) for one in descriptors]
+    cdef size_t count = len(made)
+    cdef pymps_descriptor **handles = <pymps_descriptor **>PyMem_Calloc(count, sizeof(void *))
+    if handles == NULL:
+        raise MemoryError
+    cdef pymps_layer *layer = NULL
+    cdef pymps_error error
+    cdef pymps_status status
+    cdef size_t index
+    try:
+        for index in range(count):
+            handles[index] = (<NativeDescriptor>made[index]).handle
+        with nogil:
+            status = device.native.layer_create(device.handle, handles, count, &layer, &error)
+    finally:
+        PyMem_Free(handles)
+    if failures:
+        device.native.layer_release(layer)
+    raise_failures(failures)
+    check(status, &error)
+    return layer

@@ -1,11 +1,12 @@
 from collections.abc import Sequence
+from mmap import mmap
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from pymps._command_buffer import CommandBuffer
 from pymps._device import Device
-from pymps._queue import CommandBuffer
 from pymps._state import RecurrentState
 from pymps._stream import Stream
 from pymps.enums import RNNBidirectionalCombineMode
@@ -63,3 +64,6 @@ class MatrixInferenceLayer:
     ) -> None: ...
     def state(self, h: _Values | None = None, c: _Values | None = None) -> RecurrentState: ...
     def stream(self, batch: int = 1) -> Stream: ...
+    def to_bytes(self) -> bytes: ...
+    @staticmethod
+    def from_bytes(device: Device, data: bytes | bytearray | memoryview | mmap) -> MatrixInferenceLayer: ...

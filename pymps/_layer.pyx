@@ -1,15 +1,16 @@
 """Layers."""
 
 cimport cython
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-from pymps._backend cimport check
+from pymps._archive cimport archived, unarchived
+from pymps._backend cimport check, made_here
+from pymps._command_buffer cimport CommandBuffer
 from pymps._data_source cimport raise_failures
-from pymps._descriptor cimport NativeDescriptor, make_descriptor
+from pymps._descriptor cimport make_layer
 from pymps._device cimport Device
-from pymps._queue cimport CommandBuffer
 from pymps._runner cimport Runner, make_runner
 from pymps._sequence cimport Sequence, as_argument, check_overlap, checked_input, checked_output, new_output
+from pymps._stack cimport make_stack
 from pymps._state cimport FloatArrays, NewStates, RecurrentState, make_state, make_states
 from pymps._values import checked_bool, checked_member, describe, is_plain_array
 from pymps.enums import RNNBidirectionalCombineMode
@@ -56,38 +57,15 @@ cdef class MatrixInferenceLayer:
         self._combine_mode = RNNBidirectionalCombineMode.NONE
         self._idle = []
         self._failures = []
-        self._create(descriptor)
-        self._describe()
-
-    cdef int _create(self, object descriptor) except -1:
-        descriptors = list(descriptor) if isinstance(descriptor, (list, tuple)) else [descriptor]
-        if not descriptors:
-            raise ValueError("descriptor: an empty list, expected at least one descriptor")
-        made = [make_descriptor(self.native, one, self._failures) for one in descriptors]
-        cdef size_t count = len(made)
-        cdef pymps_descriptor **handles = <pymps_descriptor **>PyMem_Calloc(count, sizeof(void *))
-        if handles == NULL:
-            raise MemoryError
-        cdef pymps_error error
-        cdef pymps_status status
-        cdef size_t index
-        try:
-            for index in range(count):
-                handles[index] = (<NativeDescriptor>made[index]).handle
-            with nogil:
-                status = self.native.layer_create(self.device.handle, handles, count, &self.handle, &error)
-        finally:
-            PyMem_Free(handles)
-        raise_failures(self._failures)
-        check(status, &error)
-        self._outputs = tuple([one.output_feature_channels for one in descriptors])
-        return 0
+        if descriptor is not made_here:  # else from_bytes brings the handle
+            self.handle = make_layer(device, descriptor, self._failures)
+            self._describe()
 
     cdef int _describe(self) except -1:
-        self.native.layer_info(self.handle, &self._info)
-        self.input_feature_channels = self._info.input_feature_channels
-        self.output_feature_channels = self._info.output_feature_channels
-        self.number_of_layers = self._info.number_of_layers
+        self.stack = make_stack(self.native, self.handle)
+        self.input_feature_channels = self.stack.info.input_feature_channels
+        self.output_feature_channels = self.stack.info.output_feature_channels
+        self.number_of_layers = self.stack.info.number_of_layers
         return 0
 
     def __dealloc__(self):
@@ -136,7 +114,7 @@ cdef class MatrixInferenceLayer:
         """
         cdef Sequence source = checked_input("x", x, self.input_feature_channels)
         cdef Sequence target
-        self.check_runs_sequence()
+        self.stack.check_runs_sequence()
         if state is not None:
             self.check_state(state, source.rows)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
@@ -215,10 +193,10 @@ cdef class MatrixInferenceLayer:
         return y, as_argument(backward) if backward_out is None else backward_out
 
     cdef tuple _checked_pair(self, Sequence source, object out, object backward_out, tuple names):
-        cdef Py_ssize_t channels = self._combined_channels()
+        cdef Py_ssize_t channels = self.stack.combined_channels(self._combine_mode)
         wanted = [(names[0], out, channels)]
         if self._combine_mode == RNNBidirectionalCombineMode.NONE:
-            wanted.append((names[1], backward_out, self._info.backward_output_feature_channels))
+            wanted.append((names[1], backward_out, self.stack.info.backward_output_feature_channels))
         elif backward_out is not None:
             raise ValueError(f"{names[1]}: {describe(backward_out)}, expected None where the combine mode is "
                              f"{self._combine_mode.name}")
@@ -230,22 +208,6 @@ cdef class MatrixInferenceLayer:
                 pair.append(checked_output(name, value, source, features))
         check_overlap(source, pair)
         return pair[0], pair[1] if len(pair) == 2 else None
-
-    cdef Py_ssize_t _combined_channels(self) except -1:
-        """The channels of the forward destinations."""
-        if not self._info.runs_bidirectional_sequence:
-            raise ValueError(
-                "the stack can't run bidirectionally, expected forward and backward layers that take the same input and "
-                "of each direction a chain of layers that fit each other"
-            )
-        cdef Py_ssize_t forward = self._info.forward_output_feature_channels
-        cdef Py_ssize_t backward = self._info.backward_output_feature_channels
-        if self._combine_mode == RNNBidirectionalCombineMode.ADD and forward != backward:
-            raise ValueError(
-                f"bidirectional_combine_mode: ADD for {forward} forward and {backward} backward output channels, "
-                "expected as many of the one as of the other"
-            )
-        return forward + backward if self._combine_mode == RNNBidirectionalCombineMode.CONCATENATE else forward
 
     cdef int _run_bidirectional(self, Sequence source, Sequence forward, Sequence backward) except -1:
         cdef Sequence target
@@ -300,7 +262,7 @@ cdef class MatrixInferenceLayer:
         cdef Sequence source = checked_input("sources", sources, self.input_feature_channels)
         cdef Sequence target = checked_output("destinations", destinations, source, self.output_feature_channels)
         check_overlap(source, [target])
-        self.check_runs_sequence()
+        self.stack.check_runs_sequence()
         self._check_command_buffer(command_buffer)
         cdef pymps_state *initial = NULL
         if state is not None:
@@ -372,9 +334,9 @@ cdef class MatrixInferenceLayer:
             self._idle.append(runner)
 
     cdef int _check_command_buffer(self, CommandBuffer command_buffer) except -1:
-        if not self.device.is_same(command_buffer.queue.device):
+        if not self.device.is_same(command_buffer.device):
             raise ValueError(
-                f"command_buffer: of {command_buffer.queue.device!r}, expected one of {self.device!r}, the layer's device"
+                f"command_buffer: of {command_buffer.device!r}, expected one of {self.device!r}, the layer's device"
             )
         return 0
 
@@ -404,9 +366,9 @@ cdef class MatrixInferenceLayer:
         given = [array for values in (h, c) if isinstance(values, (list, tuple)) for array in values]
         rows = [array.shape[0] for array in given if is_plain_array(array) and array.ndim == 2]
         cdef Py_ssize_t batch = rows[0] if rows else 0
-        self.check_runs_sequence()
-        cdef FloatArrays outputs = FloatArrays("h", h, batch, self._outputs)
-        cdef FloatArrays cells = FloatArrays("c", c, batch, self._outputs)
+        self.stack.check_runs_sequence()
+        cdef FloatArrays outputs = FloatArrays("h", h, batch, self.stack.outputs)
+        cdef FloatArrays cells = FloatArrays("c", c, batch, self.stack.outputs)
         if batch == 0:
             raise ValueError("h, c: no array, expected at least one, which says how many rows there are")
         cdef pymps_state *handle = NULL
@@ -441,6 +403,57 @@ cdef class MatrixInferenceLayer:
         from pymps._stream import Stream  # streams know layers, not the reverse
         return Stream(self, batch)
 
+    # ---- Archives ----
+
+    def to_bytes(self):
+        """The layer with its weights, for `from_bytes`.
+
+        Returns
+        -------
+        bytes
+            In a form of the device's backend: no other backend reads it.
+
+        Raises
+        ------
+        DeviceError
+            The device can't tell the layer's weights, or there is no memory for them.
+        """
+        return archived(self.native, self.handle)
+
+    @staticmethod
+    def from_bytes(Device device not None, data):
+        """A layer from what `to_bytes` returned, perhaps in another process.
+
+        Parameters
+        ----------
+        device : Device
+            Where it runs: a device of the same backend.
+        data : bytes-like
+            From `to_bytes`, and from someone you trust: a checksum finds damage, not malice.
+
+        Returns
+        -------
+        MatrixInferenceLayer
+            It gives the numbers that the other one gives. Its `bidirectional_combine_mode` is ``NONE``.
+
+        Raises
+        ------
+        TypeError
+            Not bytes-like.
+        ValueError
+            Not from `to_bytes`, of another backend or version, or damaged.
+        DeviceError
+            The device can't hold the layer.
+        """
+        cdef MatrixInferenceLayer layer = MatrixInferenceLayer.__new__(MatrixInferenceLayer, device, made_here)
+        layer.handle = unarchived(device, data)
+        layer._describe()
+        return layer
+
+    def __reduce__(self):
+        raise TypeError("a MatrixInferenceLayer belongs to a device: it has to_bytes and from_bytes instead of copies and "
+                        "pickles")
+
     cdef int check_state(self, object state, Py_ssize_t batch, CommandBuffer command_buffer=None) except -1:
         if not isinstance(state, RecurrentState):
             raise TypeError(f"state: {describe(state)}, expected a RecurrentState or None")
@@ -449,14 +462,6 @@ cdef class MatrixInferenceLayer:
         if (<RecurrentState>state).batch != batch:
             raise ValueError(f"state: {(<RecurrentState>state).batch} rows, expected {batch}")
         return (<RecurrentState>state).check_start(command_buffer)
-
-    cdef int check_runs_sequence(self) except -1:
-        if not self._info.runs_sequence:
-            raise ValueError(
-                "the stack is for bidirectional runs alone, expected one in which each layer's output channels are the "
-                "next one's input channels"
-            )
-        return 0
 
     cdef Runner _runner(self):
         """A runner for one call, which puts it back into `_idle`."""
@@ -467,9 +472,4 @@ cdef class MatrixInferenceLayer:
         return runner
 
     def __repr__(self):
-        if self._info.runs_sequence:
-            outputs = " -> ".join(map(str, self._outputs))
-        else:
-            outputs = (f"{self._info.forward_output_feature_channels} forward, "
-                       f"{self._info.backward_output_feature_channels} backward")
-        return f"<pymps.MatrixInferenceLayer {self.input_feature_channels} -> {outputs} on {self.device!r}>"
+        return f"<pymps.MatrixInferenceLayer {self.stack.text()} on {self.device!r}>"

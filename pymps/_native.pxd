@@ -178,6 +178,12 @@ cdef extern from "pymps.h" nogil:
         pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error) noexcept nogil
         void (*layer_release)(pymps_layer *layer) noexcept nogil
         void (*layer_info)(pymps_layer *layer, pymps_layer_info *info) noexcept nogil
+        size_t (*layer_output_feature_channels)(pymps_layer *layer, size_t layer_index) noexcept nogil
+        pymps_status (*layer_archive)(pymps_layer *layer,
+                                      void (*write)(void *context, const void *bytes, size_t length) noexcept nogil,
+                                      void *context, pymps_error *error) noexcept nogil
+        pymps_status (*layer_unarchive)(pymps_device *device, const void *data, size_t length, pymps_layer **layer,
+                                        pymps_error *error) noexcept nogil
 
         pymps_status (*queue_create)(pymps_device *device, pymps_queue **queue, pymps_error *error) noexcept nogil
         pymps_status (*queue_create_with_max_command_buffer_count)(pymps_device *device,

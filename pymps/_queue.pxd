@@ -1,5 +1,4 @@
 from pymps._device cimport Device
-from pymps._event cimport SharedEvent
 from pymps._native cimport *
 
 
@@ -7,22 +6,3 @@ cdef class CommandQueue:
     cdef const pymps_backend *native
     cdef pymps_queue *handle  # owned
     cdef readonly Device device
-
-
-cdef class CommandBuffer:
-    cdef const pymps_backend *native
-    cdef pymps_command_buffer *handle  # owned
-    cdef readonly CommandQueue queue
-    cdef list _scheduled_handlers, _completed_handlers
-    cdef bint _busy      # some thread encodes; guarded by the GIL
-    cdef bint _enqueued, _committed
-    cdef object _error   # the CommandBufferError, once it is known
-
-    # Between the two, only the caller encodes. `begin` raises where that can't be.
-    cdef int begin(self) except -1
-    cdef int end(self, pymps_status status, const pymps_error *error) except -1
-    cdef bint is_complete(self) except -1
-    cdef int _register(self) except -1
-    cdef int _notify(self, list handlers) except -1
-    cdef int _check_event(self, SharedEvent event) except -1
-    cdef double _time(self, int which)

@@ -1,5 +1,5 @@
+from pymps._command_buffer cimport CommandBuffer
 from pymps._native cimport *
-from pymps._queue cimport CommandBuffer
 
 
 cdef class RecurrentState:

@@ -8,8 +8,8 @@ import numpy as np
 
 from pymps._backend cimport check, made_here
 from pymps._buffer cimport Buffer, array_over, make_buffer
+from pymps._command_buffer cimport CommandBuffer
 from pymps._device cimport Device
-from pymps._queue cimport CommandBuffer
 from pymps._values import COUNT_MAX, checked_int, describe, is_plain_array
 
 cnp.import_array()

@@ -34,7 +34,7 @@ cdef class Stream:
         cdef NativeStream memory = NativeStream.__new__(NativeStream)
         cdef pymps_error error
         self.batch = checked_count("batch", batch)
-        layer.check_runs_sequence()
+        layer.stack.check_runs_sequence()
         check(layer.native.stream_create(layer.handle, self.batch, &memory.handle, &error), &error)
         memory.native = self._native = layer.native
         self.layer = layer

@@ -89,6 +89,20 @@ def test_types_of_the_header(stranger: ModuleType) -> None:
     assert stranger.size_of_error > 512
 
 
+@pytest.mark.skipif(shutil.which("nm") is None, reason="there is no nm")
+def test_the_library_exports_the_c_interface_alone() -> None:
+    """Other Objective-C code in the process has classes and selectors of its own."""
+    if sys.platform == "darwin":
+        library, options, prefix = "libpymps.dylib", ["-gU"], "_"
+    else:
+        library, options, prefix = "libpymps.so", ["-D", "--defined-only"], ""
+    nm = subprocess.run(
+        ["nm", *options, Path(pymps.__file__).with_name(library)], capture_output=True, text=True, check=True
+    )
+    exported = {line.split()[-1] for line in nm.stdout.splitlines()}
+    assert exported == {f"{prefix}pymps_abi_version", f"{prefix}pymps_backends"}
+
+
 @pytest.mark.parametrize(
     ("compiler", "suffix"), [(["cc", "-std=c99", "-pedantic-errors"], "c"), (["c++", "-std=c++17"], "cpp")]
 )

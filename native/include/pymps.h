@@ -14,7 +14,7 @@
  * - Threads: different handles may be used from different threads at once. One handle may be used from several
  *   threads only where its comment says so. Release may come from any thread.
  * - Blocking: nothing waits for the device but command_buffer_wait, command_buffer_wait_until_scheduled, stream_step,
- *   state_create and matrix_read, and command_buffer_create where the queue is full.
+ *   state_create, matrix_read and layer_unarchive, and command_buffer_create where the queue is full.
  * - Pointers and structs passed in are read during the call only.
  * - Callbacks may be called on any thread, and must return: nothing may be thrown or jumped through them.
  */
@@ -258,6 +258,16 @@ typedef struct pymps_backend {
     pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error);
     void (*layer_release)(pymps_layer *layer);
     void (*layer_info)(pymps_layer *layer, pymps_layer_info *info);
+    size_t (*layer_output_feature_channels)(pymps_layer *layer, size_t layer_index); /* 0: no such layer */
+
+    /* Archives: a layer with its weights as bytes, for the same backend. layer_archive hands them to `write`, in one
+     * or more pieces. layer_unarchive refuses what is damaged, or of another backend, as PYMPS_ERROR_ARGUMENT; a
+     * checksum finds damage, not malice. The layer's part is MPS's own coding: what Apple's keeps of the weights is not
+     * documented, and untested. */
+    pymps_status (*layer_archive)(pymps_layer *layer, void (*write)(void *context, const void *bytes, size_t length),
+                                  void *context, pymps_error *error);
+    pymps_status (*layer_unarchive)(pymps_device *device, const void *data, size_t length, pymps_layer **layer,
+                                    pymps_error *error);
 
     /* Queues. Command buffers of one queue run in the order of their enqueue, or of their commit where that comes
      * first. A queue holds max_command_buffer_count (64 unless given) that have not completed: command_buffer_create
@@ -375,7 +385,7 @@ typedef struct pymps_backend {
 } pymps_backend;
 
 /* The version of this interface. A library with another version must not be used. */
-#define PYMPS_ABI_VERSION 2
+#define PYMPS_ABI_VERSION 3
 
 /* The library's two exported symbols. */
 typedef uint32_t pymps_abi_version_function(void);

@@ -67,8 +67,9 @@ static float number_at(const pymps_weights *weights, size_t channel) {
 - (void)embedDiagonal {
     bool isUInt8 = _weights.data_type == PYMPS_UINT8;
     NSUInteger elementBytes = isUInt8 ? sizeof(float) : pmp_element_bytes(_weights.data_type);
-    NSMutableData *matrix = [[NSMutableData alloc] initWithLength:_shape.outputs * _shape.inputs * elementBytes];
-    _matrix = matrix;
+    NSMutableData *matrix = [[NSMutableData alloc] init];
+    _matrix = matrix; // before it grows: that may raise
+    matrix.length = _shape.outputs * _shape.inputs * elementBytes;
     if (!isUInt8) {
         memcpy(matrix.mutableBytes, _weights.data, _shape.outputs * elementBytes);
         return;

@@ -121,6 +121,11 @@ void layer_info(pymps_layer *layer, pymps_layer_info *info) {
         *info = layer->stack->info;
 }
 
+size_t layer_output_feature_channels(pymps_layer *layer, size_t layer_index) {
+    bool exists = layer != NULL && layer_index < layer->stack->info.number_of_layers;
+    return exists ? layer->stack->layers[layer_index].outputs : 0;
+}
+
 pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows) {
     NSUInteger limit = layer->device->device.maxBufferLength;
     const pmp_stack *stack = layer->stack;

@@ -27,7 +27,8 @@
     X(descriptor_set_layer_sequence_direction)                                                                         \
     X(lstm_descriptor_set_memory_weights_are_diagonal) X(lstm_descriptor_set_cell_to_output_neuron)                    \
     X(gru_descriptor_set_gate_pnorm_value) X(gru_descriptor_set_flip_output_gates)                                     \
-    X(layer_create) X(layer_copy) X(layer_release) X(layer_info)                   \
+    X(layer_create) X(layer_copy) X(layer_release) X(layer_info) X(layer_output_feature_channels)              \
+    X(layer_archive) X(layer_unarchive)                                                                                \
     X(queue_create) X(queue_create_with_max_command_buffer_count) X(queue_release)                                     \
     X(command_buffer_create) X(command_buffer_release) X(command_buffer_enqueue) X(command_buffer_commit)              \
     X(command_buffer_wait_until_scheduled) X(command_buffer_wait) X(command_buffer_status) X(command_buffer_times)     \
@@ -320,6 +321,9 @@ pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size
 /// A handle to a state, which it retains; NULL when memory runs out. `command_buffer`: of a temporary state, else nil.
 pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows,
                               id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_handle);
+/// The state (autoreleased) after a step of `rows` rows. Waits for the step.
+pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, size_t rows, MPSRNNRecurrentMatrixState **state)
+    PMP_BACKEND_SYMBOL(pmp_state_make);
 /// Checks that `state` can start work of `rows` rows on `command_buffer`; nil: on any.
 pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows,
                              id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_check);

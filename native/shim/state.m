@@ -74,9 +74,8 @@ pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *st
     return PYMPS_OK;
 }
 
-// MPS hands out a state only as the result of a step. This one runs on zeros; its values are overwritten.
-static pymps_status make_state(const pmp_call *call, pymps_layer *layer, size_t rows,
-                               MPSRNNRecurrentMatrixState **state) {
+// MPS hands out a state only as the result of a step. This one runs on zeros.
+pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, size_t rows, MPSRNNRecurrentMatrixState **state) {
     size_t inputs = layer->stack->info.input_feature_channels, outputs = layer->stack->info.output_feature_channels;
     id<MTLDevice> device = layer->device->device;
     id<MTLBuffer> source, destination;
@@ -103,7 +102,7 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
         PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
         PMP_TRY(pmp_rows_check(call, layer, rows));
         MPSRNNRecurrentMatrixState *made;
-        PMP_TRY(make_state(call, layer, rows, &made));
+        PMP_TRY(pmp_state_make(call, layer, rows, &made));
         for (size_t index = 0; index < layer->stack->info.number_of_layers; index++) {
             MPSMatrix *output = [made getRecurrentOutputMatrixForLayerIndex:index];
             PMP_TRY(pmp_matrix_write(call, layer->device, output, h == NULL ? NULL : h[index]));

@@ -82,8 +82,37 @@ static void test_command_buffer(void) {} /* the limit is Linux's, and the saniti
 
 #endif
 
+#if __has_feature(address_sanitizer)
+
+/* A diagonal whose matrix is more than the sanitizer may hand out (native/Makefile), though not more than a buffer. */
+static void test_diagonal(void) {
+    const size_t outputs = (size_t)1 << 14;
+    pymps_device *device = open_device();
+    pymps_descriptor *descriptor;
+    REQUIRE(api->lstm_descriptor_create(1, outputs, &descriptor, error));
+    REQUIRE(api->lstm_descriptor_set_memory_weights_are_diagonal(descriptor, true, error));
+    float *diagonal = calloc(outputs, sizeof *diagonal);
+    pymps_weights weights = {diagonal, PYMPS_FLOAT32, outputs, 1, NULL, {0}, NULL, NULL, NULL};
+    REQUIRE(api->descriptor_set_weights(descriptor, PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS, &weights, error));
+    free(diagonal);
+    pymps_layer *layer = NULL;
+    pymps_error error = {0};
+    pymps_status status = api->layer_create(device, &descriptor, 1, &layer, &error);
+    CHECK(status == PYMPS_ERROR_MEMORY && error.status == status, "status %d: '%s'", status, error.text);
+    CHECK(layer == NULL, "a layer");
+    api->descriptor_release(descriptor);
+    api->device_release(device);
+}
+
+#else
+
+static void test_diagonal(void) {} /* the limit is the sanitizer's */
+
+#endif
+
 static void test_all(void) {
     test_weights();
+    test_diagonal();
     test_command_buffer();
 }
 

@@ -12,5 +12,11 @@ void PMPArchiveFail(NSCoder *coder, NSString *reason);
 /// The error that stands for a damaged archive.
 NSError *PMPArchiveError(NSString *reason);
 
+/// A number as it stands in a property list: of a float its bits, since NaN, which equals nothing, can't stand there.
+NSNumber *PMPArchivedNumber(NSNumber *number);
+
+/// The number again; `like` is any of its type.
+NSNumber *PMPUnarchivedNumber(NSNumber *archived, NSNumber *like);
+
 /// The value of this class in a dictionary; raises where there is none.
 id PMPPropertyListValue(id dictionary, NSString *key, Class class, PMPArgument argument);

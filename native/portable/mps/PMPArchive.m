@@ -28,7 +28,7 @@ void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) 
                                                              options:0
                                                                error:NULL];
     if (data == nil || data.length > UINT32_MAX) { // GNUstep's archives end there
-        [NSException raise:NSInvalidArchiveOperationException format:@"%@: more than 4 GB for an archive", key];
+        [NSException raise:NSInvalidArchiveOperationException format:@"%@: more than an archive can hold", key];
     }
     [coder encodeBytes:data.bytes length:data.length forKey:key];
     [coder encodeInt64:checksum(data) forKey:checksum_key(key)];
@@ -62,6 +62,24 @@ void PMPArchiveFail(NSCoder *coder, NSString *reason) {
     if ([coder respondsToSelector:@selector(failWithError:)]) {
         [(id<PMPFailingCoder>)coder failWithError:PMPArchiveError(reason)];
     }
+}
+
+static BOOL is_float(NSNumber *number) {
+    return strcmp(number.objCType, @encode(float)) == 0;
+}
+
+NSNumber *PMPArchivedNumber(NSNumber *number) {
+    float value = number.floatValue;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return is_float(number) ? @(bits) : number;
+}
+
+NSNumber *PMPUnarchivedNumber(NSNumber *archived, NSNumber *like) {
+    uint32_t bits = archived.unsignedIntValue;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return is_float(like) ? @(value) : archived;
 }
 
 id PMPPropertyListValue(id dictionary, NSString *key, Class class, PMPArgument argument) {

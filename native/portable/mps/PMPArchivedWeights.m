@@ -8,9 +8,9 @@ NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *value
     }
     pymps_engine_neuron neuron = [weights neuron];
     [list setObject:@(neuron.type) forKey:@"neuronType"];
-    [list setObject:@(neuron.a) forKey:@"a"];
-    [list setObject:@(neuron.b) forKey:@"b"];
-    [list setObject:@(neuron.c) forKey:@"c"];
+    [list setObject:PMPArchivedNumber(@(neuron.a)) forKey:@"a"];
+    [list setObject:PMPArchivedNumber(@(neuron.b)) forKey:@"b"];
+    [list setObject:PMPArchivedNumber(@(neuron.c)) forKey:@"c"];
     if (weights.slopes != nil) {
         [list setObject:weights.slopes forKey:@"slopes"];
     }
@@ -33,17 +33,20 @@ static NSData *floats(NSDictionary *list, NSString *key, size_t count, PMPArgume
     return data;
 }
 
+static float parameter(NSDictionary *list, NSString *key, PMPArgument argument) {
+    return PMPUnarchivedNumber(PMPPropertyListValue(list, key, [NSNumber class], argument), @0.0f).floatValue;
+}
+
 static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PMPArgument argument) {
     MPSCNNNeuronType type = [PMPPropertyListValue(list, @"neuronType", [NSNumber class], argument) intValue];
     NSData *slopes = floats(list, @"slopes", outputs, argument);
     if (type == MPSCNNNeuronTypePReLU) {
         return [MPSNNNeuronDescriptor cnnNeuronPReLUDescriptorWithData:slopes noCopy:false];
     }
-    return [MPSNNNeuronDescriptor
-        cnnNeuronDescriptorWithType:type
-                                  a:[PMPPropertyListValue(list, @"a", [NSNumber class], argument) floatValue]
-                                  b:[PMPPropertyListValue(list, @"b", [NSNumber class], argument) floatValue]
-                                  c:[PMPPropertyListValue(list, @"c", [NSNumber class], argument) floatValue]];
+    return [MPSNNNeuronDescriptor cnnNeuronDescriptorWithType:type
+                                                            a:parameter(list, @"a", argument)
+                                                            b:parameter(list, @"b", argument)
+                                                            c:parameter(list, @"c", argument)];
 }
 
 @implementation PMPArchivedWeights

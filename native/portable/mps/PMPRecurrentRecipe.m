@@ -35,7 +35,7 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     _kind = [descriptor kind];
     _numbers = [[NSMutableDictionary alloc] init];
     for (NSString *name in [number_names(_kind) arrayByAddingObjectsFromArray:flag_names(_kind)]) {
-        [_numbers setObject:[descriptor valueForKey:name] forKey:name];
+        [_numbers setObject:PMPArchivedNumber([descriptor valueForKey:name]) forKey:name];
     }
     for (size_t gate = 0; gate < _kind->gateCount; gate++) {
         for (size_t part = 0; part < kPMPPartCount; part++) {
@@ -126,7 +126,8 @@ static MPSRNNDescriptor *make_descriptor(NSString *name, PMPArgument argument) {
         make_descriptor(PMPPropertyListValue(propertyList, @"kind", [NSString class], argument), argument);
     const PMPRecurrentKind *kind = [descriptor kind];
     for (NSString *name in number_names(kind)) {
-        [descriptor setValue:PMPPropertyListValue(propertyList, name, [NSNumber class], argument) forKey:name];
+        NSNumber *number = PMPPropertyListValue(propertyList, name, [NSNumber class], argument);
+        [descriptor setValue:PMPUnarchivedNumber(number, [descriptor valueForKey:name]) forKey:name];
     }
     for (NSString *name in flag_names(kind)) {
         NSNumber *flag = PMPPropertyListValue(propertyList, name, [NSNumber class], argument);
