@@ -40,7 +40,8 @@
         return nil;
     }
     _device = [device retain];
-    _options = options.unsignedIntegerValue;
+    // Whether arguments are trusted is the program's to say, not an archive's.
+    _options = options.unsignedIntegerValue & ~(NSUInteger)MPSKernelOptionsSkipAPIValidation;
     _label = [label copy];
     return [self retain];
 }

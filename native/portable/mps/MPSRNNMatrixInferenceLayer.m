@@ -98,6 +98,9 @@ enum { kArchiveVersion = 1 };
     NSNumber *all = PMPPropertyListValue(archive, @"storeAllIntermediateStates", [NSNumber class], argument);
     NSNumber *mode = PMPPropertyListValue(archive, @"bidirectionalCombineMode", [NSNumber class], argument);
     NSArray *stack = PMPPropertyListValue(archive, @"stack", [NSArray class], argument);
+    if (mode.unsignedIntegerValue > MPSRNNBidirectionalCombineModeConcatenate) {
+        PMPRaiseInvalid(argument, @"bidirectionalCombineMode %@, expected one of its values", mode);
+    }
     _recurrentOutputIsTemporary = temporary.intValue != 0;
     _storeAllIntermediateStates = all.intValue != 0;
     _bidirectionalCombineMode = mode.unsignedIntegerValue;

@@ -27,8 +27,8 @@ void PMPArchiveWrite(NSCoder *coder, NSString *key, NSDictionary *propertyList) 
                                                               format:NSPropertyListBinaryFormat_v1_0
                                                              options:0
                                                                error:NULL];
-    if (data == nil) {
-        [NSException raise:NSInvalidArchiveOperationException format:@"%@: no property list", key];
+    if (data == nil || data.length > UINT32_MAX) { // GNUstep's archives end there
+        [NSException raise:NSInvalidArchiveOperationException format:@"%@: more than an archive can hold", key];
     }
     [coder encodeBytes:data.bytes length:data.length forKey:key];
     [coder encodeInt64:checksum(data) forKey:checksum_key(key)];
