@@ -7,6 +7,8 @@ from pymps.enums import RNNBidirectionalCombineMode
 
 @cython.final
 cdef class Stack:
+    """What a layer says of its stack, copied once: it never changes."""
+
     cdef int check_runs_sequence(self) except -1:
         if not self.info.runs_sequence:
             raise ValueError(

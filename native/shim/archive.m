@@ -43,20 +43,35 @@ static NSData *shapes_of(const pmp_stack *stack) {
     return data;
 }
 
+// What comes back is autoreleased.
+static pymps_status write_object(const pmp_call *call, pymps_layer *layer, NSData **payload) {
+    __block NSData *made = nil;
+    __block NSError *error = nil;
+    NSString *reason;
+    @try {
+        pmp_layer_with_lock(layer, ^{
+            // NO: the reading side insists on it. Here GNUstep's own collections would not pass.
+            made = [NSKeyedArchiver archivedDataWithRootObject:layer->layer requiringSecureCoding:NO error:&error];
+        });
+        reason = error.localizedDescription;
+    } @catch (NSException *exception) {
+        if ([exception.name isEqualToString:NSMallocException])
+            @throw;
+        reason = exception.reason;
+    }
+    if (made == nil)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device can't archive the layer: %s", pmp_utf8(reason));
+    *payload = made;
+    return PYMPS_OK;
+}
+
 pymps_status layer_archive(pymps_layer *layer, void (*write)(void *context, const void *bytes, size_t length),
                            void *context, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK_NOT_NULL(write, call);
-        __block NSData *payload;
-        __block NSError *reason = nil;
-        pmp_layer_with_lock(layer, ^{
-            // NO: the reading side insists on it. Here GNUstep's own collections would not pass.
-            payload = [NSKeyedArchiver archivedDataWithRootObject:layer->layer requiringSecureCoding:NO error:&reason];
-        });
-        if (payload == nil)
-            return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device can't archive the layer: %s",
-                            pmp_utf8(reason.localizedDescription));
+        NSData *payload;
+        PMP_TRY(write_object(call, layer, &payload));
         NSData *layers = shapes_of(layer->stack);
         archive_head head = {
             .version = archive_version,
