@@ -1,6 +1,7 @@
 """Archives of the portable backend with anything in them, behind checksums that fit: an error, or a layer that runs."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import conventional
@@ -90,7 +91,7 @@ def test_anything_inside(
     for number, edit, value in changes:
         found = places(forged.layer)
         if found:
-            change(forged.layer, found[number % len(found)], edit, value)
+            change(forged.layer, found[number % len(found)], edit, deepcopy(value))
     try:
         made = from_bytes(device, forged.data())
     except (ValueError, pymps.DeviceError):
