@@ -186,6 +186,8 @@ static void test_other_classes(void) {
     NSSet<Class> *arrays = [NSSet setWithObjects:[MPSKernel class], [NSArray class], nil];
     check_error(archived(@[ [[[Intruder alloc] init] autorelease] ]), arrays, @"class Intruder");
     CHECK(intrusions == 0);
+    NSMutableArray *mutable = [NSMutableArray arrayWithObject:@"text"]; // a subclass in Foundation
+    check_error(archived(mutable), arrays, @"class NSMutableArray");
     check_error(archived(@"text"), kernels, @"no object of the classes");
     check_error([@"text" dataUsingEncoding:NSUTF8StringEncoding], kernels, @"");
     check_error([NSData data], kernels, @"");

@@ -10,7 +10,8 @@ PMP_CLASS(MPSDeviceProvider)
 @end
 
 /// Reads what NSKeyedArchiver wrote in its binary format, which is the one it writes unless it is told otherwise.
-/// Damaged bytes, and objects of other classes than those that are asked for, give nil and an error.
+/// Damaged bytes, and objects of other classes than those that are asked for, give nil and an error; kernels may be of
+/// subclasses.
 PMP_CLASS(MPSKeyedUnarchiver)
 @interface MPSKeyedUnarchiver : NSKeyedUnarchiver <MPSDeviceProvider> {
     id<MTLDevice> _device;
