@@ -127,7 +127,11 @@ def checked_copy(name: str, value: Any, shape: Sequence[int | str], *dtypes: typ
 
 
 def checked_label(name: str, value: Any) -> str | None:
-    """A str or None."""
-    if value is not None and not isinstance(value, str):
+    """A str that C can have as UTF-8, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise TypeError(f"{name}: {describe(value)}, expected a str or None")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in value):
+        raise ValueError(f"{name}: {describe(value)}, expected neither NUL nor half a surrogate pair")
     return value

@@ -278,6 +278,7 @@ def changed(source: Recorded, **attributes: Any) -> Recorded:
         ({"matrix": W, "label": "Wi"}, ValueError, r"bias_terms\(\) of 'Wi': .*\(4,\), expected .*\(5,\)"),
         ({"bias": [0.0] * 5}, TypeError, r"bias_terms\(\) of Recorded: list of length 5, expected a float32 array"),
         ({"label": 3}, TypeError, r"label of Recorded: int 3, expected a str or None"),
+        ({"label": "a\0"}, ValueError, r"label of Recorded: str .*, expected neither NUL nor half a surrogate pair"),
         ({"descriptor": None}, TypeError, r"descriptor of Recorded: None, expected a ConvolutionDescriptor"),
         (
             {"descriptor": ConvolutionDescriptor(5, 3)},

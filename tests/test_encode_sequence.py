@@ -34,6 +34,14 @@ def test_a_pipeline(device: pymps.Device) -> None:
     np.testing.assert_array_equal(arrays[3], expected)
 
 
+def test_the_stride_of_a_single_row_means_nothing(device: pymps.Device) -> None:
+    run, work = layer(device), command_buffer(device)
+    x, y = device.array(sequence(batch=1)[:, 0]), device.zeros((4, 5))
+    run.encode_sequence(work, x[:, np.newaxis], y[:, np.newaxis])
+    finish(work)
+    np.testing.assert_array_equal(y[:, np.newaxis], run(sequence(batch=1))[0])
+
+
 @pytest.mark.parametrize("every", [False, True])
 def test_states(device: pymps.Device, every: bool) -> None:
     run = layer(device)
@@ -232,6 +240,12 @@ assert heard == [(pymps.CommandBufferStatus.ERROR, work.error)], heard
 following.commit()
 following.wait_until_completed()
 assert following.error is None
+del work, state, use  # the next one may take the place of the one that failed
+another = queue.command_buffer()
+layer.encode_sequence(another, x, y)
+another.commit()
+another.wait_until_completed()
+assert another.status is pymps.CommandBufferStatus.COMPLETED
 """)
 
 

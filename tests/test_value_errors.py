@@ -65,6 +65,8 @@ def test_neuron(use: Callable[[], object], error: type[Exception], text: str) ->
         r"neuron: channel_a of 3 channels, expected 2",
     ),
     ("label", lambda: WeightSource(f32(2, 3), label=b"W"), TypeError, r"label: bytes b'W', expected a str or None"),
+    ("label with NUL", lambda: WeightSource(f32(2, 3), label="a\0b"), ValueError, r"label: .* neither NUL nor"),
+    ("half a pair", lambda: WeightSource(f32(2, 3), label="\ud800"), ValueError, r"label: str .*, expected neither"),
 )
 def test_weight_source(use: Callable[[], object], error: type[Exception], text: str) -> None:
     expect(error, text, use)

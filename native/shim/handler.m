@@ -11,13 +11,21 @@ typedef struct pmp_handler {
     void *context;
 } pmp_handler;
 
-static _Thread_local id<MTLCommandBuffer> handled; // by this thread, nil: none; not retained: its handler runs
+// A handler's commit may run other command buffers right there, and so call their handlers inside of it.
+typedef struct handling {
+    const struct handling *outer;
+    id<MTLCommandBuffer> command_buffer; // not retained: its handler runs
+} handling;
+
+static _Thread_local const handling *innermost; // of this thread, NULL: none
 
 bool pmp_handler_blocks(id<MTLCommandBuffer> command_buffer) {
-    if (handled == nil || handled == command_buffer)
-        return handled != nil;
-    return handled.commandQueue == command_buffer.commandQueue &&
-           command_buffer.status < MTLCommandBufferStatusCompleted;
+    bool is_open = command_buffer.status < MTLCommandBufferStatusCompleted;
+    for (const handling *now = innermost; now != NULL; now = now->outer)
+        if (now->command_buffer == command_buffer ||
+            (is_open && now->command_buffer.commandQueue == command_buffer.commandQueue))
+            return true;
+    return false;
 }
 
 static void end(pmp_handler *handler) {
@@ -38,10 +46,10 @@ static void call_once(pmp_handler *handler, id<MTLCommandBuffer> command_buffer)
     pymps_status status = pmp_enter(handler->function, &error, ^pymps_status(const pmp_call *call) {
         return pmp_command_buffer_error(call, command_buffer);
     });
-    id<MTLCommandBuffer> outer = handled; // a handler's commit may run other command buffers right here
-    handled = command_buffer;
+    const handling now = {innermost, command_buffer};
+    innermost = &now;
     handler->handler(handler->context, status, status == PYMPS_OK ? NULL : &error);
-    handled = outer;
+    innermost = now.outer;
     end(handler);
 }
 

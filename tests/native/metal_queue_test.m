@@ -160,6 +160,22 @@ static void test_abandoned(void) {
     }
 }
 
+static void test_last_abandoned(void) {
+    id<MTLCommandQueue> queue = [[device newCommandQueue] autorelease];
+    id<MTLCommandBuffer> first = [queue commandBuffer], after = [queue commandBuffer];
+    clear_trace();
+    encode_letter(first, 'f');
+    encode_letter(after, 'a');
+    [first enqueue];
+    @autoreleasepool {
+        [[queue commandBuffer] enqueue];
+    }
+    [after commit];
+    [first commit];
+    [after waitUntilCompleted];
+    CHECK(strcmp(trace, "fa") == 0);
+}
+
 static void test_references(void) {
     id<MTLCommandQueue> queue = [[device newCommandQueue] autorelease];
     for (int retained = 0; retained < 2; retained++) {
@@ -287,6 +303,7 @@ int main(void) {
         test_rules();
         test_order();
         test_abandoned();
+        test_last_abandoned();
         test_references();
         test_records();
         test_out_of_memory();
