@@ -27,7 +27,7 @@
     X(descriptor_set_layer_sequence_direction)                                                                         \
     X(lstm_descriptor_set_memory_weights_are_diagonal) X(lstm_descriptor_set_cell_to_output_neuron)                    \
     X(gru_descriptor_set_gate_pnorm_value) X(gru_descriptor_set_flip_output_gates)                                     \
-    X(layer_create) X(layer_copy) X(layer_release) X(layer_info) X(layer_output_feature_channels)              \
+    X(layer_create) X(layer_copy) X(layer_release) X(layer_info) X(layer_output_feature_channels)                      \
     X(layer_archive) X(layer_unarchive)                                                                                \
     X(queue_create) X(queue_create_with_max_command_buffer_count) X(queue_release)                                     \
     X(command_buffer_create) X(command_buffer_release) X(command_buffer_enqueue) X(command_buffer_commit)              \

@@ -97,6 +97,55 @@ static void test_offsets(void) {
     }
 }
 
+/// A matrix for each step in one MPSMatrix, with a row between them.
+static MPSMatrix *make_several(NSUInteger columns) {
+    NSUInteger rowBytes = columns * sizeof(float);
+    MPSMatrixDescriptor *descriptor = [MPSMatrixDescriptor matrixDescriptorWithRows:kRows
+                                                                            columns:columns
+                                                                           matrices:kSteps
+                                                                           rowBytes:rowBytes
+                                                                        matrixBytes:(kRows + 1) * rowBytes
+                                                                           dataType:MPSDataTypeFloat32];
+    return [[[MPSMatrix alloc] initWithDevice:device descriptor:descriptor] autorelease];
+}
+
+static void test_several_matrices_in_one(void) {
+    MPSRNNMatrixInferenceLayer *layer = make_layer(make_lstm(kInputs, kOutputs, NO, 350));
+    NSArray<MPSMatrix *> *x = make_sequence(kSteps, kRows, kInputs, 1);
+    NSArray<MPSMatrix *> *y = make_sequence(kSteps, kRows, kOutputs, 2);
+    run_layer(layer, x, y, nil);
+
+    MPSMatrix *source = make_several(kInputs), *destination = make_several(kOutputs);
+    memset(destination.data.contents, 0x7f, destination.data.length);
+    NSMutableArray<MPSMatrix *> *sources = [NSMutableArray array], *destinations = [NSMutableArray array];
+    NSUInteger sourceOffsets[kSteps], destinationOffsets[kSteps];
+    for (NSUInteger step = 0; step < kSteps; step++) {
+        [sources addObject:source];
+        [destinations addObject:destination];
+        sourceOffsets[step] = step * source.matrixBytes;
+        destinationOffsets[step] = step * destination.matrixBytes;
+        memcpy((char *)matrix_row(source, 0) + sourceOffsets[step], matrix_row(matrix_at(x, step), 0),
+               kRows * kInputs * sizeof(float));
+    }
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    [layer encodeSequenceToCommandBuffer:commandBuffer
+                          sourceMatrices:sources
+                           sourceOffsets:sourceOffsets
+                     destinationMatrices:destinations
+                      destinationOffsets:destinationOffsets
+                     recurrentInputState:nil
+                   recurrentOutputStates:nil];
+    run(commandBuffer);
+    const size_t bytes = kRows * kOutputs * sizeof(float);
+    for (NSUInteger step = 0; step < kSteps; step++) {
+        const char *got = (const char *)matrix_row(destination, 0) + destinationOffsets[step];
+        CHECK(memcmp(got, matrix_row(matrix_at(y, step), 0), bytes) == 0);
+        for (NSUInteger i = bytes; i < destination.matrixBytes && step + 1 < kSteps; i++) {
+            CHECK(got[i] == 0x7f);
+        }
+    }
+}
+
 /// Three sequences of 4, 3 and 2 steps.
 static void test_sequences_of_different_lengths(void) {
     const NSUInteger rows[] = {3, 3, 2, 1}, lengths[] = {4, 3, 2};
@@ -252,6 +301,7 @@ int main(void) {
         test_lstm_against_the_formulas,
         test_one_step_at_a_time,
         test_offsets,
+        test_several_matrices_in_one,
         test_sequences_of_different_lengths,
         test_stack,
         test_half_matrices,
