@@ -6,6 +6,9 @@
 #define PYMPS_ENGINE_PRODUCT_INL_H
 #endif
 
+#include <array>
+#include <utility>
+
 #include "engine/half-inl.h"
 #include "engine/packing.h"
 #include "hwy/cache_control.h"
@@ -25,7 +28,7 @@ inline constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : 2;
 inline constexpr size_t kSums = kMaxGates * kPanelVectors;
 inline constexpr size_t kTileRows = 6;
-inline constexpr size_t kTileVectors = kPanelVectors;
+inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
 /* How far ahead of their use weights are fetched. Measured on Zen 3, sizes beyond its 512 KiB of L2: 5 to 20 % less
  * time than with the hardware's prefetchers alone; 4 to 8 columns are equally good. */
@@ -133,24 +136,22 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
     }
 }
 
+template <class Weight>
+using TileFunction = void (*)(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                              const Sums &sums);
+
+/* SumTile for 1, 2, ... rows. */
+template <size_t kVectors, class Weight, size_t... kRows>
+constexpr std::array<TileFunction<Weight>, sizeof...(kRows)> TilesOf(std::index_sequence<kRows...>) {
+    return {SumTile<kRows + 1, kVectors, Weight>...};
+}
+
 /* The same for a number of rows known only now. */
 template <size_t kVectors, class Weight>
 HWY_INLINE void SumRows(size_t rows, const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
                         const Sums &sums) {
-    switch (rows) {
-    case 1:
-        return SumTile<1, kVectors>(w, column_stride, inputs, input_count, sums);
-    case 2:
-        return SumTile<2, kVectors>(w, column_stride, inputs, input_count, sums);
-    case 3:
-        return SumTile<3, kVectors>(w, column_stride, inputs, input_count, sums);
-    case 4:
-        return SumTile<4, kVectors>(w, column_stride, inputs, input_count, sums);
-    case 5:
-        return SumTile<5, kVectors>(w, column_stride, inputs, input_count, sums);
-    case kTileRows:
-        return SumTile<kTileRows, kVectors>(w, column_stride, inputs, input_count, sums);
-    }
+    static constexpr auto kTiles = TilesOf<kVectors, Weight>(std::make_index_sequence<kTileRows>());
+    kTiles[rows - 1](w, column_stride, inputs, input_count, sums);
 }
 
 /* Parts that all gates have, `vectors` vectors in a column. */
