@@ -120,8 +120,10 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
                          GateGrid(input.gates, 1),      GateGrid(input.gates, 2),
                          {scratch, 2 * stride, kLanes}, {scratch + stride, 2 * stride, kLanes},
                          {after.h, stride, kLanes}};
-    ForEachTile(z_.panels, input.rows, [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
-    ForEachTile(z_.panels, input.rows, [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
+    ForEachTile(z_.panels, input.rows, input.backward,
+                [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
+    ForEachTile(z_.panels, input.rows, input.backward,
+                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
 }
 
 /* NULL when memory runs out. */

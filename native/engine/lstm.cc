@@ -47,7 +47,7 @@ bool Lstm::Pack(const pymps_engine_lstm &lstm) {
 }
 
 void Lstm::StartRows(const float *const *x, size_t rows, float *all_gates) const {
-    ForEachTile(weights_.panels, rows, [&](const Block &tile) HWY_ATTR {
+    ForEachTile(weights_.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid gates = GateGrid(all_gates).Of(tile);
         const float *const *in[] = {x + tile.row};
         ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
@@ -104,10 +104,11 @@ void Lstm::OutputTile(const Block &tile, const State &after, float *output_gate)
 }
 
 void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch) const {
-    ForEachTile(weights_.panels, input.rows,
+    ForEachTile(weights_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { StepTile(tile, input, before, after, scratch); });
     if (weights_.full_output_memory)
-        ForEachTile(weights_.panels, input.rows, [&](const Block &tile) HWY_ATTR { OutputTile(tile, after, scratch); });
+        ForEachTile(weights_.panels, input.rows, input.backward,
+                    [&](const Block &tile) HWY_ATTR { OutputTile(tile, after, scratch); });
 }
 
 /* NULL when memory runs out. */

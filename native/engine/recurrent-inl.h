@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <atomic>
 
 #include "engine/layer.h"
 #include "engine/rows-inl.h"
@@ -19,14 +20,18 @@ HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
-/* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. */
+/* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. `backward`: from the last outputs
+ * to the first. */
 struct StepInput {
     size_t rows;
     const float *x;
     size_t x_stride;
     float *gates;
-    bool started;
+    bool started, backward;
 };
+
+/* Layers of fewer inputs and outputs have less than about 250 KiB of weights, and go in one direction. */
+inline constexpr size_t kAlternatingChannels = 256;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
@@ -46,10 +51,11 @@ class RecurrentLayer : public pymps_engine_layer {
     /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch) const = 0;
 
+    bool NextDirection(size_t steps) const;
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const;
     StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
-    void WholeStep(const pymps_engine_matrix &x, const Workspace &workspace, const State &before,
+    void WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace, const State &before,
                    const State &after) const;
     State StateAt(const State &state, size_t row) const;
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
@@ -57,7 +63,20 @@ class RecurrentLayer : public pymps_engine_layer {
     void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
 
     WorkspaceShape shape_ = {};
+    mutable std::atomic<bool> backward_{false};
 };
+
+/* The direction of a run's first step. Steps take turns: what one reads last is still in the caches when the next one
+ * begins with it. From run to run the layer remembers where it stands; threads that share it may disagree, which costs
+ * time and nothing else. Layers that fit any cache are spared the write. */
+inline bool RecurrentLayer::NextDirection(size_t steps) const {
+    if (shape_.inputs + shape_.outputs < kAlternatingChannels)
+        return false;
+    const bool backward = backward_.load(std::memory_order_relaxed);
+    if (steps % 2 == 1)
+        backward_.store(!backward, std::memory_order_relaxed);
+    return backward;
+}
 
 /* How many steps to start together: 1 where several would not fit, or not gain. */
 inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const {
@@ -84,18 +103,20 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
 inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
                                            const Workspace &workspace) const {
     if (x.type == PYMPS_ENGINE_FLOAT32)
-        return {rows, static_cast<const float *>(MatrixRow(x, row)), x.row_bytes / sizeof(float), workspace.gates,
-                false};
+        return {
+            rows, static_cast<const float *>(MatrixRow(x, row)), x.row_bytes / sizeof(float), workspace.gates, false,
+            false};
     for (size_t r = 0; r < rows; ++r)
         LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
-    return {rows, workspace.x, shape_.inputs, workspace.gates, false};
+    return {rows, workspace.x, shape_.inputs, workspace.gates, false, false};
 }
 
 /* A step that was not started with others. */
-inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, const Workspace &workspace, const State &before,
-                                      const State &after) const {
+inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace,
+                                      const State &before, const State &after) const {
     for (size_t row = 0; row < x.rows; row += kChunkRows) {
-        const StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
+        StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
+        input.backward = backward;
         Step(input, StateAt(before, row), StateAt(after, row), workspace.scratch);
     }
 }
@@ -138,6 +159,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
 
     size_t chunk_end = 0;
     float *gates = nullptr; // of the next step, if it was started with its chunk
+    bool backward = NextDirection(sequence.steps);
     for (size_t step = 0; step < sequence.steps; ++step) {
         const pymps_engine_matrix &x = sequence.x[step];
         if (step == chunk_end) {
@@ -148,11 +170,12 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
                 StartChunk(&x, steps, workspace);
         }
         if (gates != nullptr) {
-            Step({x.rows, nullptr, 0, gates, true}, *before, *after, workspace.scratch);
+            Step({x.rows, nullptr, 0, gates, true, backward}, *before, *after, workspace.scratch);
             gates += x.rows * shape_.gates;
         } else {
-            WholeStep(x, workspace, *before, *after);
+            WholeStep(x, backward, workspace, *before, *after);
         }
+        backward = !backward;
         for (size_t r = 0; r < x.rows; ++r)
             StoreRow(after->h + r * shape_.stride, sequence.y[step], r, shape_.outputs);
         if (sequence.state_count > 1)

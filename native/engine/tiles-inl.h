@@ -36,12 +36,15 @@ inline void AddUnitInput(size_t outputs, const Block &block, const float *const 
     }
 }
 
-/* Calls f(tile) for all tiles; those that share weights follow each other. */
-template <class Function> HWY_INLINE void ForEachTile(const Panels &panels, size_t rows, Function f) {
+/* Calls f(tile) for all tiles, `backward` from the last outputs to the first; those that share weights follow each
+ * other. */
+template <class Function> HWY_INLINE void ForEachTile(const Panels &panels, size_t rows, bool backward, Function f) {
     // Rows are shared out evenly. Where they are few a tile takes more panels: more activations overlap in time.
     const size_t tiles = (rows + kTileRows - 1) / kTileRows;
     const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * panels.panel_vectors;
-    for (size_t first = 0; first < panels.vectors; first += width) {
+    const size_t count = (panels.vectors + width - 1) / width;
+    for (size_t i = 0; i < count; ++i) {
+        const size_t first = (backward ? count - 1 - i : i) * width;
         for (size_t tile = 0; tile < tiles; ++tile) {
             const size_t row = rows * tile / tiles, end = rows * (tile + 1) / tiles;
             f(Block{first, std::min(width, panels.vectors - first), row, end - row});
