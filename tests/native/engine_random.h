@@ -93,7 +93,7 @@ struct Gate {
     Gate() = default;
     Gate(const Gate &) = delete; // the neuron points to the slopes
 
-    pymps_engine_gate Describe() const { return {OrNull(w), OrNull(u), OrNull(v), OrNull(b), neuron}; }
+    pymps_engine_gate Describe() const { return {OrNull(w), OrNull(u), {}, {}, OrNull(v), OrNull(b), neuron}; }
     double Activate(double sum, size_t output) const { return NeuronFormula(neuron, sum, output); }
 };
 

@@ -40,7 +40,7 @@ void TestSingleGate() {
     const Sizes sizes;
     const Floats w = sizes.W(), u = sizes.U();
     pymps_engine_single_gate description = {sizes.inputs, sizes.outputs, false, sizes.half, {}};
-    description.gate = {test::OrNull(w), test::OrNull(u), nullptr, nullptr, test::TanH()};
+    description.gate = {test::OrNull(w), test::OrNull(u), {}, {}, nullptr, nullptr, test::TanH()};
     const Owned owned(pymps_engine_single_gate_create(&description));
     CheckRead(owned, 0, 0, w, sizes.half);
     CheckRead(owned, 0, 1, u, sizes.half);
@@ -58,7 +58,7 @@ void TestGru() {
     for (size_t g = 0; g < 3; ++g) {
         w[g] = sizes.W();
         u[g] = sizes.U();
-        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), nullptr, nullptr, test::Sigmoid()};
+        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), {}, {}, nullptr, nullptr, test::Sigmoid()};
     }
     const Floats vh = sizes.U();
     gru.output_gate_input_gate_weights = test::OrNull(vh);
@@ -86,7 +86,7 @@ void TestLstm() {
         u[g] = sizes.U();
         v[g] = lstm.memory_is_diagonal ? sizes.Diagonal() : sizes.U();
         has_diagonal = has_diagonal || (lstm.memory_is_diagonal && !v[g].empty());
-        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), test::OrNull(v[g]), nullptr, test::Sigmoid()};
+        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), {}, {}, test::OrNull(v[g]), nullptr, test::Sigmoid()};
     }
     const Owned owned(pymps_engine_lstm_create(&lstm));
     for (size_t g = 0; g < 4; ++g) {
