@@ -95,9 +95,8 @@ pymps_engine_layer *pymps_engine_single_gate_create(const pymps_engine_single_ga
 void pymps_engine_layer_destroy(pymps_engine_layer *layer); /* NULL is allowed */
 
 /* Reads weights back as they were given, but for what half_weights has rounded; bytes as the floats that they stand
- * for. Gates are counted in the order of the
- * description; `part` is 0 for W, 1 for U, 2 for V (of a GRU's output gate: Vh). False where the layer keeps none:
- * they were NULL, not to be read, or without effect. */
+ * for. Gates are counted in the order of the description; `part` is 0 for W, 1 for U, 2 for V (of a GRU's output gate:
+ * Vh). False where the layer keeps none: they were NULL, not to be read, or without effect. */
 bool pymps_engine_layer_read_weights(const pymps_engine_layer *layer, size_t gate, size_t part, float *weights);
 
 /* Reads an 8-bit matrix back as it was given. False where the layer keeps none there as bytes (then
