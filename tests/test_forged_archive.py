@@ -105,7 +105,7 @@ Edit = Callable[[Any], object]
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
-        (lambda one: one.update(version=2), r"layer: version 2, expected 1"),
+        (lambda one: one.update(version=3), r"layer: version 3, expected 1 to 2"),
         (lambda one: one.pop("stack"), r"layer\.stack"),
         (lambda one: one.update(stack=[]), r"layer\.stack"),
         (lambda one: one["stack"][0].update(kind="Attention"), r"kind Attention, expected"),

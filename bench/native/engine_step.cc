@@ -84,8 +84,8 @@ struct Weights {
 
     Weights(size_t inputs, size_t outputs)
         : w(outputs * inputs, 0.01f), u(outputs * outputs, -0.01f), b(outputs, 0.1f) {}
-    pymps_engine_gate Sigmoid() const { return {w.data(), u.data(), nullptr, b.data(), {3, 0, 0, 0, nullptr}}; }
-    pymps_engine_gate TanH() const { return {w.data(), u.data(), nullptr, b.data(), {5, 1, 1, 0, nullptr}}; }
+    pymps_engine_gate Sigmoid() const { return {w.data(), u.data(), {}, {}, nullptr, b.data(), {3, 0, 0, 0, nullptr}}; }
+    pymps_engine_gate TanH() const { return {w.data(), u.data(), {}, {}, nullptr, b.data(), {5, 1, 1, 0, nullptr}}; }
 };
 
 pymps_engine_layer *NewLstm(size_t inputs, size_t outputs, bool half) {

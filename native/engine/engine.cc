@@ -13,6 +13,11 @@ bool pymps_engine_layer_read_weights(const pymps_engine_layer *layer, size_t gat
     return layer->ReadWeights(gate, part, weights);
 }
 
+bool pymps_engine_layer_read_bytes(const pymps_engine_layer *layer, size_t gate, size_t part, uint8_t *values,
+                                   float *minima, float *steps) {
+    return layer->ReadBytes(gate, part, values, minima, steps);
+}
+
 size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t steps, size_t rows) {
     return layer->WorkspaceBytes(steps, rows);
 }

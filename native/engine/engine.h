@@ -28,13 +28,20 @@ typedef struct pymps_engine_neuron {
     const float *channel_a; /* PReLU: one value per output channel; NULL for every other type */
 } pymps_engine_neuron;
 
+/* A matrix of bytes: the weight of output o in column i is minima[o] + steps[o] * values[o * columns + i]. */
+typedef struct pymps_engine_bytes {
+    const uint8_t *values;       /* outputs x columns; NULL: the gate has float weights, or none */
+    const float *minima, *steps; /* one for each output */
+} pymps_engine_bytes;
+
 /* Row-major float32, one row per output channel. NULL stands for zeros. All pointers are only read during the call
  * that they are passed to. */
 typedef struct pymps_engine_gate {
-    const float *input_weights;     /* W: outputs x inputs; not read under unit_input */
-    const float *recurrent_weights; /* U: outputs x outputs */
-    const float *memory_weights;    /* V, of an LSTM alone: outputs x outputs, or `outputs` numbers where diagonal */
-    const float *bias;              /* b: outputs */
+    const float *input_weights;                      /* W: outputs x inputs; not read under unit_input */
+    const float *recurrent_weights;                  /* U: outputs x outputs */
+    pymps_engine_bytes input_bytes, recurrent_bytes; /* W and U as bytes; the floats above are NULL then */
+    const float *memory_weights; /* V, of an LSTM alone: outputs x outputs, or `outputs` numbers where diagonal */
+    const float *bias;           /* b: outputs */
     pymps_engine_neuron neuron;
 } pymps_engine_gate;
 
@@ -48,7 +55,7 @@ typedef struct pymps_engine_lstm {
     size_t inputs, outputs;  /* both at least 1 */
     bool unit_input;         /* every W is the identity; inputs == outputs */
     bool memory_is_diagonal; /* every V is a vector, multiplied element by element */
-    bool half_weights;       /* keep W, U and V as float16 (rounded to nearest even); b stays float32 */
+    bool half_weights;       /* keep W, U and V as float16 (rounded to nearest even), but for bytes; b stays float32 */
     pymps_engine_gate input_gate, forget_gate, cell_gate, output_gate;
     pymps_engine_neuron cell_to_output;
 } pymps_engine_lstm;
@@ -62,7 +69,7 @@ typedef struct pymps_engine_gru {
     bool unit_input;                             /* every W is the identity; inputs == outputs */
     bool half_weights;                           /* keep W, U and V as float16, as an LSTM does */
     pymps_engine_gate input_gate;                /* z */
-    pymps_engine_gate recurrent_gate;            /* r; has no effect where Uh is NULL */
+    pymps_engine_gate recurrent_gate;            /* r; has no effect without Uh */
     pymps_engine_gate output_gate;               /* h */
     const float *output_gate_input_gate_weights; /* Vh: outputs x outputs; NULL: zeros */
     float gate_pnorm;                            /* p > 0 */
@@ -87,10 +94,15 @@ pymps_engine_layer *pymps_engine_gru_create(const pymps_engine_gru *gru);
 pymps_engine_layer *pymps_engine_single_gate_create(const pymps_engine_single_gate *single_gate);
 void pymps_engine_layer_destroy(pymps_engine_layer *layer); /* NULL is allowed */
 
-/* Reads weights back as they were given, but for what half_weights has rounded. Gates are counted in the order of the
- * description; `part` is 0 for W, 1 for U, 2 for V (of a GRU's output gate: Vh). False where the layer keeps none:
- * they were NULL, not to be read, or without effect. */
+/* Reads weights back as they were given, but for what half_weights has rounded; bytes as the floats that they stand
+ * for. Gates are counted in the order of the description; `part` is 0 for W, 1 for U, 2 for V (of a GRU's output gate:
+ * Vh). False where the layer keeps none: they were NULL, not to be read, or without effect. */
 bool pymps_engine_layer_read_weights(const pymps_engine_layer *layer, size_t gate, size_t part, float *weights);
+
+/* Reads an 8-bit matrix back as it was given. False where the layer keeps none there as bytes (then
+ * pymps_engine_layer_read_weights has it). */
+bool pymps_engine_layer_read_bytes(const pymps_engine_layer *layer, size_t gate, size_t part, uint8_t *values,
+                                   float *minima, float *steps);
 
 /* rows x (inputs or outputs) elements; row r starts at data + r * row_bytes. Elements are aligned to their size,
  * rows are not padded beyond row_bytes. */

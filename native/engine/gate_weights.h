@@ -2,6 +2,7 @@
 #ifndef PYMPS_ENGINE_GATE_WEIGHTS_H
 #define PYMPS_ENGINE_GATE_WEIGHTS_H
 
+#include "engine/byte_weights.h"
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
@@ -14,6 +15,7 @@ struct GateWeights {
     Panels panels;
     bool unit_input = false;
     PackedWeights weights; /* parts: GatePart */
+    ByteWeights bytes[2];  /* W and U, where they are bytes */
     size_t part_count = 0;
     AlignedArray<float> bias;
     OwnedNeuron neuron;
@@ -24,7 +26,13 @@ struct GateWeights {
     /* `input_gate_weights` may be NULL. False when memory runs out. */
     bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
               const Panels &panels);
-    bool Read(size_t part, float *to) const { return weights.Unpack(panels, part, 0, to); }
+    /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
+    bool Read(size_t part, float *to) const {
+        return (part <= kRecurrentWeights && bytes[part].ReadFloats(0, to)) || weights.Unpack(panels, part, 0, to);
+    }
+    bool ReadBytes(size_t part, uint8_t *values, float *minima, float *steps) const {
+        return part <= kRecurrentWeights && bytes[part].Read(0, values, minima, steps);
+    }
 };
 
 } // namespace pymps::engine

@@ -22,8 +22,10 @@ class Gru final : public RecurrentLayer {
     bool Pack(const pymps_engine_gru &description);
 
     bool ReadWeights(size_t gate, size_t part, float *weights) const override {
-        const GateWeights *const gates[] = {&z_, &r_, &h_};
-        return gates[gate]->Read(part, weights);
+        return GateAt(gate).Read(part, weights);
+    }
+    bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const override {
+        return GateAt(gate).ReadBytes(part, values, minima, steps);
     }
 
   private:
@@ -42,6 +44,10 @@ class Gru final : public RecurrentLayer {
 
     void StartRows(const float *const *x, size_t rows, float *gates) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+    const GateWeights &GateAt(size_t gate) const {
+        const GateWeights *const gates[] = {&z_, &r_, &h_};
+        return *gates[gate];
+    }
     Grid GateGrid(float *gates, size_t gate) const { return {gates + gate * shape().stride, shape().gates, kLanes}; }
     void GateTile(const Block &tile, const StepInput &input, const Grids &all) const;
     void OutputTile(const Block &tile, const StepInput &input, const Grids &all) const;
@@ -57,7 +63,7 @@ class Gru final : public RecurrentLayer {
 bool Gru::Pack(const pymps_engine_gru &gru) {
     const Panels panels = GatePanels(gru.outputs);
     const size_t stride = panels.PaddedOutputs();
-    has_recurrent_ = gru.output_gate.recurrent_weights != nullptr;
+    has_recurrent_ = gru.output_gate.recurrent_weights != nullptr || gru.output_gate.recurrent_bytes.values != nullptr;
     has_input_gate_ = gru.output_gate_input_gate_weights != nullptr;
     flips_ = gru.flip_output_gates;
     p_ = gru.gate_pnorm;

@@ -11,6 +11,7 @@ struct pymps_engine_layer {
     virtual size_t WorkspaceBytes(size_t steps, size_t rows) const = 0;
     virtual void Run(const pymps_engine_sequence &sequence, void *workspace) const = 0;
     virtual bool ReadWeights(size_t gate, size_t part, float *weights) const = 0;
+    virtual bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const = 0;
 };
 
 #endif

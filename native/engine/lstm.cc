@@ -22,6 +22,9 @@ class Lstm final : public RecurrentLayer {
     bool ReadWeights(size_t gate, size_t part, float *weights) const override {
         return weights_.Read(gate, part, weights);
     }
+    bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const override {
+        return weights_.ReadBytes(gate, part, values, minima, steps);
+    }
 
   private:
     void StartRows(const float *const *x, size_t rows, float *gates) const override;

@@ -15,6 +15,15 @@ bool LstmWeights::CopyNeurons(const pymps_engine_lstm &lstm) {
            cell_to_output.Copy(lstm.cell_to_output, panels);
 }
 
+bool LstmWeights::PackBytes(const pymps_engine_lstm &lstm) {
+    const pymps_engine_bytes w[] = {lstm.input_gate.input_bytes, lstm.forget_gate.input_bytes,
+                                    lstm.cell_gate.input_bytes, lstm.output_gate.input_bytes};
+    const pymps_engine_bytes u[] = {lstm.input_gate.recurrent_bytes, lstm.forget_gate.recurrent_bytes,
+                                    lstm.cell_gate.recurrent_bytes, lstm.output_gate.recurrent_bytes};
+    return (unit_input || bytes[kInputPart].Pack(panels, w, kMaxGates, lstm.inputs)) &&
+           bytes[kRecurrentPart].Pack(panels, u, kMaxGates, lstm.outputs);
+}
+
 bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
     if (lstm.memory_is_diagonal) {
         const float *const vectors[] = {lstm.input_gate.memory_weights, lstm.forget_gate.memory_weights,
@@ -44,11 +53,21 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
             parts[kMemoryPart].gates[gate] = source.memory_weights;
         biases[gate] = source.bias;
     }
-    return gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) &&
-           bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm) && CopyNeurons(lstm);
+    if (!PackBytes(lstm))
+        return false;
+    for (size_t part = kInputPart; part <= kRecurrentPart; ++part)
+        bytes[part].AddFloats(&parts[part]);
+    if (!gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) ||
+        !bias.Pack(panels, biases, /*half=*/false) || !PackMemory(lstm) || !CopyNeurons(lstm))
+        return false;
+    for (ByteWeights &part : bytes)
+        part.DropFloats();
+    return true;
 }
 
 bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {
+    if (part <= kRecurrentPart && bytes[part].ReadFloats(gate, weights))
+        return true;
     if (part == kMemoryPart && diagonal_memory) {
         diagonal.Unpack(panels, gate, weights);
         return true;
@@ -56,6 +75,10 @@ bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {
     if (part == kMemoryPart && gate == kOutputGate)
         return output_memory.Unpack(panels, 0, 0, weights);
     return gates.Unpack(panels, part, gate, weights);
+}
+
+bool LstmWeights::ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const {
+    return part <= kRecurrentPart && bytes[part].Read(gate, values, minima, steps);
 }
 
 } // namespace pymps::engine

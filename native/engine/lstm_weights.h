@@ -2,6 +2,7 @@
 #ifndef PYMPS_ENGINE_LSTM_WEIGHTS_H
 #define PYMPS_ENGINE_LSTM_WEIGHTS_H
 
+#include "engine/byte_weights.h"
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
@@ -20,6 +21,7 @@ struct LstmWeights {
 
     PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
     PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */
+    ByteWeights bytes[2];        /* W and U of the gates where they are bytes */
     PackedVector bias;
     PackedVector diagonal;
     OwnedNeuron neurons[kMaxGates];
@@ -27,10 +29,12 @@ struct LstmWeights {
 
     /* False when memory runs out. */
     bool Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors);
-    /* As pymps_engine_layer_read_weights. */
+    /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
     bool Read(size_t gate, size_t part, float *weights) const;
+    bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const;
 
   private:
+    bool PackBytes(const pymps_engine_lstm &lstm);
     bool PackMemory(const pymps_engine_lstm &lstm);
     bool CopyNeurons(const pymps_engine_lstm &lstm);
 };

@@ -20,6 +20,9 @@ class SingleGate final : public RecurrentLayer {
     bool Pack(const pymps_engine_single_gate &description);
 
     bool ReadWeights(size_t, size_t part, float *weights) const override { return gate_.Read(part, weights); }
+    bool ReadBytes(size_t, size_t part, uint8_t *values, float *minima, float *steps) const override {
+        return gate_.ReadBytes(part, values, minima, steps);
+    }
 
   private:
     void StartRows(const float *const *x, size_t rows, float *gates) const override;

@@ -70,9 +70,9 @@ struct Gru : test::Layer {
 
     test::Subject Subject() const {
         char about[160];
-        std::snprintf(about, sizeof(about), "unit %d, half %d, Uh %d, Vh %d, p %g, flip %d, neurons %d %d %d",
-                      unit_input, half_weights, !h.u.empty(), !h.v.empty(), p, flips, z.neuron.type, r.neuron.type,
-                      h.neuron.type);
+        std::snprintf(about, sizeof(about), "unit %d, half %d, bytes %d, Uh %d, Vh %d, p %g, flip %d, neurons %d %d %d",
+                      unit_input, half_weights, has_bytes, !h.u.empty(), !h.v.empty(), p, flips, z.neuron.type,
+                      r.neuron.type, h.neuron.type);
         return {
             inputs,
             outputs,
@@ -82,7 +82,8 @@ struct Gru : test::Layer {
                 const pymps_engine_gru description = Describe();
                 return pymps_engine_gru_create(&description);
             },
-            [this](const double *x, const double *h0, const double *, double *h1, double *) { Reference(x, h0, h1); }};
+            [this](const double *x, const double *h0, const double *, double *h1, double *) { Reference(x, h0, h1); },
+            Tolerance()};
     }
 };
 

@@ -60,8 +60,8 @@ struct Lstm : test::Layer {
 
     test::Subject Subject() const {
         char about[120];
-        std::snprintf(about, sizeof(about), "unit %d, half %d, memory %d, neuron %d", unit_input, half_weights,
-                      static_cast<int>(memory), gates[0].neuron.type);
+        std::snprintf(about, sizeof(about), "unit %d, half %d, bytes %d, memory %d, neuron %d", unit_input,
+                      half_weights, has_bytes, static_cast<int>(memory), gates[0].neuron.type);
         return {inputs,
                 outputs,
                 true,
@@ -72,7 +72,8 @@ struct Lstm : test::Layer {
                 },
                 [this](const double *x, const double *h0, const double *c0, double *h1, double *c1) {
                     Reference(x, h0, c0, h1, c1);
-                }};
+                },
+                Tolerance()};
     }
 };
 

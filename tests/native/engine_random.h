@@ -31,6 +31,11 @@ inline Floats Random(size_t count, double deviation) {
     return values;
 }
 
+inline constexpr double kTolerance = 2e-6; // of the scale of the outputs, per step
+
+// The same where weights are bytes: what these are multiplied with may be rounded.
+inline constexpr double kByteTolerance = 2e-4;
+
 inline const float *OrNull(const Floats &values) {
     return values.empty() ? nullptr : values.data();
 }
@@ -76,7 +81,8 @@ inline pymps_engine_neuron RandomNeuron(bool bounded, Floats *slopes, size_t out
 }
 
 inline size_t RandomSize() {
-    static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40, 47, 64, 65, 100};
+    static const size_t sizes[] = {1,  2,  3,  4,  5,  7,  8,  9,  15, 16,  17, 23,
+                                   24, 25, 31, 32, 33, 40, 47, 64, 65, 100, 130};
     return sizes[Below(sizeof(sizes) / sizeof(sizes[0]))];
 }
 
@@ -86,14 +92,52 @@ struct Shape {
     bool bounded; // activations: others may grow without end over many steps
 };
 
+struct Bytes {
+    std::vector<uint8_t> values; // empty: there are none
+    Floats minima, steps;
+
+    Bytes() = default;
+    // The least and the greatest weight of an output lie at either side of zero, or on one, or are the same.
+    Bytes(size_t outputs, size_t columns, double deviation) : values(outputs * columns), steps(outputs) {
+        std::uniform_int_distribution<int> byte(0, 255);
+        for (uint8_t &value : values)
+            value = static_cast<uint8_t>(byte(random_bits));
+        minima = Random(outputs, deviation);
+        const Floats maxima = Random(outputs, deviation);
+        for (size_t o = 0; o < outputs; ++o)
+            steps[o] = Chance(0.1) ? 0 : (maxima[o] - minima[o]) / 255;
+    }
+
+    pymps_engine_bytes Describe() const {
+        return {values.empty() ? nullptr : values.data(), minima.data(), steps.data()};
+    }
+    double At(size_t row, size_t column) const {
+        const size_t columns = values.size() / minima.size();
+        return minima[row] + double(steps[row]) * values[row * columns + column];
+    }
+};
+
+// W or U, as floats or as bytes.
+struct Weights {
+    Floats floats;
+    Bytes bytes;
+
+    bool empty() const { return floats.empty() && bytes.values.empty(); }
+    void clear() { *this = Weights(); }
+};
+
 struct Gate {
-    Floats w, u, v, b, slopes; // empty: absent
+    Weights w, u;
+    Floats v, b, slopes; // empty: absent
     pymps_engine_neuron neuron;
 
     Gate() = default;
     Gate(const Gate &) = delete; // the neuron points to the slopes
 
-    pymps_engine_gate Describe() const { return {OrNull(w), OrNull(u), OrNull(v), OrNull(b), neuron}; }
+    pymps_engine_gate Describe() const {
+        return {
+            OrNull(w.floats), OrNull(u.floats), w.bytes.Describe(), u.bytes.Describe(), OrNull(v), OrNull(b), neuron};
+    }
     double Activate(double sum, size_t output) const { return NeuronFormula(neuron, sum, output); }
 };
 
@@ -101,7 +145,8 @@ struct Gate {
 struct Layer {
     size_t inputs = 0, outputs = 0;
     bool unit_input = false, half_weights = false;
-    bool complete = true; // no weights are absent
+    bool complete = true;   // no weights are absent
+    bool has_bytes = false; // some W and U may be bytes
 
     Layer() = default;
     explicit Layer(const Shape &shape) {
@@ -110,18 +155,26 @@ struct Layer {
         inputs = unit_input ? shape.outputs : shape.inputs;
         half_weights = Chance(0.4);
         complete = Chance(0.6);
+        has_bytes = Chance(0.4);
     }
 
-    Floats RandomWeights(size_t count) const {
-        const double deviation = 1 / std::sqrt(double(inputs + 2 * outputs));
-        return complete || Chance(0.7) ? Random(count, deviation) : Floats();
+    // Bytes may be rounded like floats.
+    double Tolerance() const { return !has_bytes ? kTolerance : half_weights ? 1e-3 : kByteTolerance; }
+    double Deviation() const { return 1 / std::sqrt(double(inputs + 2 * outputs)); }
+
+    Floats RandomWeights(size_t count) const { return complete || Chance(0.7) ? Random(count, Deviation()) : Floats(); }
+
+    Weights RandomMatrix(size_t columns) const {
+        if (has_bytes && Chance(0.7))
+            return {{}, Bytes(outputs, columns, Deviation())};
+        return {RandomWeights(outputs * columns), {}};
     }
 
     // All but V and the neuron.
     void RandomGate(Gate *gate) const {
         if (!unit_input)
-            gate->w = RandomWeights(outputs * inputs);
-        gate->u = RandomWeights(outputs * outputs);
+            gate->w = RandomMatrix(inputs);
+        gate->u = RandomMatrix(outputs);
         gate->b = complete || Chance(0.7) ? Random(outputs, 0.5) : Floats();
     }
 
@@ -132,6 +185,13 @@ struct Layer {
         double sum = 0;
         for (size_t k = 0; !matrix.empty() && k < columns; ++k)
             sum += Rounded(matrix[row * columns + k]) * vector[k];
+        return sum;
+    }
+
+    double Product(const Weights &matrix, size_t row, const double *vector, size_t columns) const {
+        double sum = Product(matrix.floats, row, vector, columns);
+        for (size_t k = 0; !matrix.bytes.values.empty() && k < columns; ++k)
+            sum += matrix.bytes.At(row, k) * vector[k];
         return sum;
     }
 

@@ -19,7 +19,6 @@
 
 namespace test {
 
-constexpr double kTolerance = 2e-6; // of the scale of the outputs, per step
 constexpr float kUntouched = 12345.0f;
 
 // A layer as the checks below see it.
@@ -30,6 +29,7 @@ struct Subject {
     std::function<pymps_engine_layer *()> create;
     // One row of one step. c0 and c1 only matter to a layer with a memory cell.
     std::function<void(const double *x, const double *h0, const double *c0, double *h1, double *c1)> reference;
+    double tolerance = kTolerance;
 };
 
 // ---------------------------------------------------------------------------------------------- sequences
@@ -243,7 +243,7 @@ inline void TestSequence(const Subject &subject, Sequence &s) {
                   subject.outputs, subject.about.c_str(), steps, s.rows.front(), s.rows.back());
     for (size_t step = 0; step < steps; ++step) {
         const double error = StepError(subject, s, all, step);
-        if (!Check(error <= kTolerance, "step %zu is off by %.2g %s", step, error, what))
+        if (!Check(error <= subject.tolerance, "step %zu is off by %.2g %s", step, error, what))
             break;
     }
     Check(OutputsAreStates(s, all, subject.outputs), "y differs from h1 %s", what);
@@ -300,10 +300,16 @@ void TestHugeSizes(pymps_engine_layer *(*create)(const Description *), pymps_eng
     Check(create(&description) == nullptr, "weights beyond the address space");
     description.outputs = SIZE_MAX;
     Check(create(&description) == nullptr, "outputs up to SIZE_MAX");
+    const uint8_t byte = 0;
+    (description.*gate).input_weights = nullptr;
+    (description.*gate).input_bytes = {&byte, &weight, &weight};
+    Check(create(&description) == nullptr, "outputs of bytes up to SIZE_MAX");
+    description.outputs = SIZE_MAX / 2;
+    Check(create(&description) == nullptr, "bytes beyond the address space");
 
     description.inputs = 1000;
     description.outputs = 1000;
-    (description.*gate).input_weights = nullptr;
+    (description.*gate).input_bytes = {};
     pymps_engine_layer *layer = create(&description);
     Check(pymps_engine_workspace_bytes(layer, 1, SIZE_MAX / 1000) == SIZE_MAX, "scratch for SIZE_MAX / 1000 rows");
     Check(pymps_engine_workspace_bytes(layer, SIZE_MAX, SIZE_MAX) == SIZE_MAX, "scratch for SIZE_MAX rows");

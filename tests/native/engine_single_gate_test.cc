@@ -20,7 +20,8 @@ struct SingleGate : test::Layer {
 
     test::Subject Subject() const {
         char about[120];
-        std::snprintf(about, sizeof(about), "unit %d, half %d, neuron %d", unit_input, half_weights, gate.neuron.type);
+        std::snprintf(about, sizeof(about), "unit %d, half %d, bytes %d, neuron %d", unit_input, half_weights,
+                      has_bytes, gate.neuron.type);
         return {
             inputs,
             outputs,
@@ -30,7 +31,8 @@ struct SingleGate : test::Layer {
                 const pymps_engine_single_gate description = Describe();
                 return pymps_engine_single_gate_create(&description);
             },
-            [this](const double *x, const double *h0, const double *, double *h1, double *) { Reference(x, h0, h1); }};
+            [this](const double *x, const double *h0, const double *, double *h1, double *) { Reference(x, h0, h1); },
+            Tolerance()};
     }
 };
 

@@ -27,28 +27,73 @@ void CheckRead(const Owned &owned, size_t gate, size_t part, const Floats &given
     }
 }
 
+/* The floats that bytes stand for, which are not rounded. */
+void CheckFloats(const Owned &owned, size_t gate, size_t part, const test::Bytes &given) {
+    const size_t outputs = given.minima.size(), columns = given.values.size() / outputs;
+    Floats read(given.values.size(), 7.0f);
+    test::Check(pymps_engine_layer_read_weights(owned.layer, gate, part, read.data()), "gate %zu, part %zu: no floats",
+                gate, part);
+    for (size_t i = 0; i < read.size(); ++i) {
+        const size_t o = i / columns;
+        const double expected = given.At(o, i % columns),
+                     scale = std::fabs(given.minima[o]) + 255 * std::fabs(given.steps[o]);
+        if (!test::Check(std::fabs(read[i] - expected) <= 0x1p-23 * scale, "gate %zu, part %zu: [%zu] %g, expected %g",
+                         gate, part, i, double(read[i]), expected))
+            return;
+    }
+}
+
+/* W or U; empty where both were NULL. */
+void CheckRead(const Owned &owned, size_t gate, size_t part, const test::Weights &given, bool half) {
+    const test::Bytes &bytes = given.bytes;
+    const size_t outputs = bytes.minima.empty() ? 1 : bytes.minima.size();
+    test::Bytes read;
+    read.values.resize(bytes.values.empty() ? 1 : bytes.values.size(), 7);
+    read.minima.resize(outputs, 7.0f);
+    read.steps.resize(outputs, 7.0f);
+    const bool present = pymps_engine_layer_read_bytes(owned.layer, gate, part, read.values.data(), read.minima.data(),
+                                                       read.steps.data());
+    test::Check(present == !bytes.values.empty(), "gate %zu, part %zu: bytes present %d", gate, part, present);
+    if (!present) {
+        test::Check(read.values[0] == 7 && read.minima[0] == 7.0f && read.steps[0] == 7.0f,
+                    "gate %zu, part %zu: bytes written though absent", gate, part);
+        return CheckRead(owned, gate, part, given.floats, half);
+    }
+    test::Check(read.values == bytes.values && read.minima == bytes.minima && read.steps == bytes.steps,
+                "gate %zu, part %zu: other bytes", gate, part);
+    CheckFloats(owned, gate, part, bytes);
+}
+
 struct Sizes {
     size_t inputs = test::RandomSize(), outputs = test::RandomSize();
     bool half = test::Chance(0.5);
 
-    Floats W() const { return test::Chance(0.8) ? test::Random(outputs * inputs, 1) : Floats(); }
-    Floats U() const { return test::Chance(0.8) ? test::Random(outputs * outputs, 1) : Floats(); }
-    Floats Diagonal() const { return test::Chance(0.8) ? test::Random(outputs, 1) : Floats(); }
+    test::Weights W() const { return Matrix(inputs); }
+    test::Weights U() const { return Matrix(outputs); }
+    test::Weights Matrix(size_t columns) const {
+        if (test::Chance(0.3))
+            return {{}, test::Bytes(outputs, columns, 1)};
+        return {Full(columns), {}};
+    }
+    Floats Full(size_t columns) const { return test::Chance(0.8) ? test::Random(outputs * columns, 1) : Floats(); }
 };
 
 void TestSingleGate() {
     const Sizes sizes;
-    const Floats w = sizes.W(), u = sizes.U();
+    test::Gate gate;
+    gate.w = sizes.W();
+    gate.u = sizes.U();
+    gate.neuron = test::TanH();
     pymps_engine_single_gate description = {sizes.inputs, sizes.outputs, false, sizes.half, {}};
-    description.gate = {test::OrNull(w), test::OrNull(u), nullptr, nullptr, test::TanH()};
+    description.gate = gate.Describe();
     const Owned owned(pymps_engine_single_gate_create(&description));
-    CheckRead(owned, 0, 0, w, sizes.half);
-    CheckRead(owned, 0, 1, u, sizes.half);
+    CheckRead(owned, 0, 0, gate.w, sizes.half);
+    CheckRead(owned, 0, 1, gate.u, sizes.half);
 }
 
 void TestGru() {
     const Sizes sizes;
-    Floats w[3], u[3];
+    test::Gate sources[3];
     pymps_engine_gru gru = {};
     gru.inputs = sizes.inputs;
     gru.outputs = sizes.outputs;
@@ -56,24 +101,28 @@ void TestGru() {
     gru.gate_pnorm = 1;
     pymps_engine_gate *const gates[] = {&gru.input_gate, &gru.recurrent_gate, &gru.output_gate};
     for (size_t g = 0; g < 3; ++g) {
-        w[g] = sizes.W();
-        u[g] = sizes.U();
-        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), nullptr, nullptr, test::Sigmoid()};
+        sources[g].w = sizes.W();
+        sources[g].u = sizes.U();
+        sources[g].neuron = test::Sigmoid();
+        *gates[g] = sources[g].Describe();
     }
-    const Floats vh = sizes.U();
+    const Floats vh = sizes.Full(sizes.outputs);
     gru.output_gate_input_gate_weights = test::OrNull(vh);
     const Owned owned(pymps_engine_gru_create(&gru));
-    const bool has_recurrent_gate = !u[2].empty(); // r acts through Uh alone
+    if (sources[2].u.empty()) { // r acts through Uh alone
+        sources[1].w.clear();
+        sources[1].u.clear();
+    }
     for (size_t g = 0; g < 3; ++g) {
-        CheckRead(owned, g, 0, g == 1 && !has_recurrent_gate ? Floats() : w[g], sizes.half);
-        CheckRead(owned, g, 1, g == 1 && !has_recurrent_gate ? Floats() : u[g], sizes.half);
+        CheckRead(owned, g, 0, sources[g].w, sizes.half);
+        CheckRead(owned, g, 1, sources[g].u, sizes.half);
     }
     CheckRead(owned, 2, 2, vh, sizes.half);
 }
 
 void TestLstm() {
     const Sizes sizes;
-    Floats w[4], u[4], v[4];
+    test::Gate sources[4];
     pymps_engine_lstm lstm = {};
     lstm.inputs = sizes.inputs;
     lstm.outputs = sizes.outputs;
@@ -82,18 +131,20 @@ void TestLstm() {
     pymps_engine_gate *const gates[] = {&lstm.input_gate, &lstm.forget_gate, &lstm.cell_gate, &lstm.output_gate};
     bool has_diagonal = false;
     for (size_t g = 0; g < 4; ++g) {
-        w[g] = sizes.W();
-        u[g] = sizes.U();
-        v[g] = lstm.memory_is_diagonal ? sizes.Diagonal() : sizes.U();
-        has_diagonal = has_diagonal || (lstm.memory_is_diagonal && !v[g].empty());
-        *gates[g] = {test::OrNull(w[g]), test::OrNull(u[g]), test::OrNull(v[g]), nullptr, test::Sigmoid()};
+        sources[g].w = sizes.W();
+        sources[g].u = sizes.U();
+        sources[g].v = sizes.Full(lstm.memory_is_diagonal ? 1 : sizes.outputs);
+        sources[g].neuron = test::Sigmoid();
+        has_diagonal = has_diagonal || (lstm.memory_is_diagonal && !sources[g].v.empty());
+        *gates[g] = sources[g].Describe();
     }
     const Owned owned(pymps_engine_lstm_create(&lstm));
     for (size_t g = 0; g < 4; ++g) {
-        CheckRead(owned, g, 0, w[g], sizes.half);
-        CheckRead(owned, g, 1, u[g], sizes.half);
-        const bool kept_as_zeros = has_diagonal && v[g].empty(); // beside vectors that were given
-        CheckRead(owned, g, 2, kept_as_zeros ? Floats(sizes.outputs) : v[g], sizes.half);
+        CheckRead(owned, g, 0, sources[g].w, sizes.half);
+        CheckRead(owned, g, 1, sources[g].u, sizes.half);
+        const Floats &v = sources[g].v;
+        const bool kept_as_zeros = has_diagonal && v.empty(); // beside vectors that were given
+        CheckRead(owned, g, 2, kept_as_zeros ? Floats(sizes.outputs) : v, sizes.half);
     }
 }
 
@@ -103,6 +154,11 @@ void TestUnitInput() {
     description.gate.input_weights = w.data();
     const Owned owned(pymps_engine_single_gate_create(&description));
     CheckRead(owned, 0, 0, Floats(), false);
+    description.gate.input_weights = nullptr;
+    const test::Bytes bytes(3, 3, 1);
+    description.gate.input_bytes = bytes.Describe();
+    const Owned other(pymps_engine_single_gate_create(&description));
+    CheckRead(other, 0, 0, test::Weights(), false);
 }
 
 } // namespace

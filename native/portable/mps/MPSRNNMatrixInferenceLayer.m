@@ -6,7 +6,8 @@
 #import "PMPSequence.h"
 #import "PMPTemporaryRules.h"
 
-enum { kArchiveVersion = 1 };
+// 2: weights may be bytes. Nothing else has changed since 1.
+enum { kOldestArchiveVersion = 1, kArchiveVersion = 2 };
 
 @implementation MPSRNNMatrixInferenceLayer
 
@@ -91,8 +92,8 @@ enum { kArchiveVersion = 1 };
 /// NO where memory runs out. Raises where the archive holds something else.
 - (BOOL)takeArchive:(NSDictionary *)archive argument:(PMPArgument)argument {
     NSNumber *version = PMPPropertyListValue(archive, @"version", [NSNumber class], argument);
-    if (version.integerValue != kArchiveVersion) {
-        PMPRaiseInvalid(argument, @"version %@, expected %d", version, kArchiveVersion);
+    if (version.integerValue < kOldestArchiveVersion || version.integerValue > kArchiveVersion) {
+        PMPRaiseInvalid(argument, @"version %@, expected %d to %d", version, kOldestArchiveVersion, kArchiveVersion);
     }
     NSNumber *temporary = PMPPropertyListValue(archive, @"recurrentOutputIsTemporary", [NSNumber class], argument);
     NSNumber *all = PMPPropertyListValue(archive, @"storeAllIntermediateStates", [NSNumber class], argument);

@@ -2,12 +2,12 @@
 #import "PMPArchive.h"
 #import "PMPRecurrentWeights.h"
 
-/// `values` are the weights that were dropped.
+/// `values` are the weights that were dropped, bytes where there are ranges.
 NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *values);
 
 @interface PMPArchivedWeights : NSObject <MPSCNNConvolutionDataSource> {
     MPSCNNConvolutionDescriptor *_descriptor;
-    NSData *_weights, *_bias; // nil where there is none
+    NSData *_weights, *_ranges, *_bias; // nil where there is none
 }
 
 /// Raises where the property list is none of weights of this kind.

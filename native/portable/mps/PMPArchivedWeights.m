@@ -3,6 +3,9 @@
 
 NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *values) {
     NSMutableDictionary *list = [NSMutableDictionary dictionaryWithObject:values forKey:@"weights"];
+    if (weights.ranges != nil) {
+        [list setObject:weights.ranges forKey:@"ranges"];
+    }
     if (weights.kind != PMPWeightsInput && weights.kind != PMPWeightsIdentity) {
         return list;
     }
@@ -33,6 +36,19 @@ static NSData *floats(NSDictionary *list, NSString *key, size_t count, PMPArgume
     return data;
 }
 
+/// The weights, which are bytes where they have ranges.
+static NSData *read_weights(NSDictionary *list, size_t count, BOOL areBytes, PMPArgument argument) {
+    NSData *data = PMPPropertyListValue(list, @"weights", [NSData class], argument);
+    if (!areBytes) {
+        return floats(list, @"weights", count, argument);
+    }
+    if (data.length != count) {
+        PMPRaiseInvalid(PMPArgumentPart(argument, @"weights"), @"%lu bytes, expected %zu beside ranges",
+                        (unsigned long)data.length, count);
+    }
+    return data;
+}
+
 static float parameter(NSDictionary *list, NSString *key, PMPArgument argument) {
     return PMPUnarchivedNumber(PMPPropertyListValue(list, key, [NSNumber class], argument), @0.0f).floatValue;
 }
@@ -57,8 +73,10 @@ static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PM
                              outputs:(size_t)outputs
                             argument:(PMPArgument)argument {
     self = [[super init] autorelease]; // a violation leaves nothing behind
-    PMPPropertyListValue(list, @"weights", [NSData class], argument);
-    _weights = [floats(list, @"weights", PMPWeightsCount(kind, inputs, outputs), argument) retain];
+    if (PMPWeightsMayBeBytes(kind)) {
+        _ranges = [floats(list, @"ranges", PMPSizeMultiply(outputs, 2), argument) retain];
+    }
+    _weights = [read_weights(list, PMPWeightsCount(kind, inputs, outputs), _ranges != nil, argument) retain];
     BOOL isInput = kind == PMPWeightsInput || kind == PMPWeightsIdentity;
     size_t columns = isInput ? inputs : kind == PMPWeightsDiagonal ? 1 : outputs;
     _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:1
@@ -75,6 +93,7 @@ static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PM
 - (void)dealloc {
     [_descriptor release];
     [_weights release];
+    [_ranges release];
     [_bias release];
     [super dealloc];
 }
@@ -89,7 +108,15 @@ static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PM
 }
 
 - (MPSDataType)dataType {
-    return MPSDataTypeFloat32;
+    return _ranges != nil ? MPSDataTypeUInt8 : MPSDataTypeFloat32;
+}
+
+- (vector_float2 *)rangesForUInt8Kernel {
+    return (vector_float2 *)_ranges.bytes;
+}
+
+- (MPSCNNWeightsQuantizationType)weightsQuantizationType {
+    return _ranges != nil ? MPSCNNWeightsQuantizationTypeLinear : MPSCNNWeightsQuantizationTypeNone;
 }
 
 - (MPSCNNConvolutionDescriptor *)descriptor {

@@ -20,7 +20,7 @@ static const PMPRecurrentKind kLSTM = {
 }
 
 - (PMPWeightsKind)memoryWeightsKind {
-    return self.memoryWeightsAreDiagonal ? PMPWeightsDiagonal : PMPWeightsSquare;
+    return self.memoryWeightsAreDiagonal ? PMPWeightsDiagonal : PMPWeightsMemory;
 }
 
 - (pymps_engine_neuron)cellToOutputNeuron:(PMPArgument)argument {

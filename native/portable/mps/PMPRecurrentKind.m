@@ -9,7 +9,7 @@ static const PMPRecurrentKind kNoKind = {0};
 }
 
 - (PMPWeightsKind)memoryWeightsKind {
-    return PMPWeightsSquare;
+    return PMPWeightsMemory;
 }
 
 - (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {

@@ -22,7 +22,7 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     case kPMPInputPart:
         return descriptor.useLayerInputUnitTransformMode ? PMPWeightsIdentity : PMPWeightsInput;
     case kPMPRecurrentPart:
-        return PMPWeightsSquare;
+        return PMPWeightsRecurrent;
     default:
         return [descriptor memoryWeightsKind];
     }
@@ -79,6 +79,10 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
                                           .bias = [parts[kPMPInputPart] bias]};
         if (parts[kPMPInputPart] != nil) {
             gates[gate].neuron = [parts[kPMPInputPart] neuron]; // else the identity
+            gates[gate].input_bytes = [parts[kPMPInputPart] byteWeights];
+        }
+        if (parts[kPMPRecurrentPart] != nil) {
+            gates[gate].recurrent_bytes = [parts[kPMPRecurrentPart] byteWeights];
         }
     }
 }
@@ -91,18 +95,33 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
 
 // Archives: a dictionary of the kind's name, the numbers, and the weights, all under the names of the properties
 
+/// The weights that were dropped, floats or bytes. nil where they are without effect.
+static NSData *packed_weights(PMPRecurrentWeights *weights, const pymps_engine_layer *layer, size_t gate, size_t part) {
+    BOOL areBytes = weights.ranges != nil;
+    NSMutableData *values = [NSMutableData dataWithLength:weights.count * (areBytes ? 1 : sizeof(float))];
+    if (weights.kind == PMPWeightsIdentity) {
+        return values;
+    }
+    if (!areBytes) {
+        return pymps_engine_layer_read_weights(layer, gate, part, values.mutableBytes) ? values : nil;
+    }
+    // Of the ranges, which are still there, the engine knows only what follows from them.
+    NSMutableData *minima = [NSMutableData dataWithLength:weights.ranges.length / 2];
+    NSMutableData *steps = [NSMutableData dataWithLength:weights.ranges.length / 2];
+    return pymps_engine_layer_read_bytes(layer, gate, part, values.mutableBytes, minima.mutableBytes,
+                                         steps.mutableBytes)
+               ? values
+               : nil;
+}
+
 - (NSDictionary *)propertyListWithWeightsOf:(const pymps_engine_layer *)layer {
     NSMutableDictionary *list = [NSMutableDictionary dictionaryWithDictionary:_numbers];
     [list setObject:_kind->name forKey:@"kind"];
     for (size_t gate = 0; gate < _kind->gateCount; gate++) {
         for (size_t part = 0; part < kPMPPartCount; part++) {
             PMPRecurrentWeights *weights = _weights[gate][part];
-            if (weights == nil) {
-                continue;
-            }
-            NSMutableData *values = [NSMutableData dataWithLength:weights.count * sizeof(float)];
-            if (weights.kind == PMPWeightsIdentity ||
-                pymps_engine_layer_read_weights(layer, gate, part, values.mutableBytes)) { // else without effect
+            NSData *values = weights != nil ? packed_weights(weights, layer, gate, part) : nil;
+            if (values != nil) {
                 [list setObject:PMPWeightsPropertyList(weights, values) forKey:_kind->weights[gate][part]];
             }
         }

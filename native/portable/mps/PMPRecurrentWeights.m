@@ -29,7 +29,8 @@ static void check_channels(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKi
             PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected %zu to %zu", in, out, inputs, outputs);
         }
         break;
-    case PMPWeightsSquare:
+    case PMPWeightsRecurrent:
+    case PMPWeightsMemory:
         if (in != outputs || out != outputs) {
             PMPRaiseInvalid(argument, @"%zu to %zu feature channels, expected %zu to %zu", in, out, outputs, outputs);
         }
@@ -68,7 +69,8 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
     switch (kind) {
     case PMPWeightsInput:
         return PMPSizeMultiply(inputs, outputs);
-    case PMPWeightsSquare:
+    case PMPWeightsRecurrent:
+    case PMPWeightsMemory:
         return PMPSizeMultiply(outputs, outputs);
     case PMPWeightsDiagonal:
         return outputs;
@@ -78,9 +80,13 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
     __builtin_unreachable();
 }
 
+BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
+    return kind == PMPWeightsInput || kind == PMPWeightsRecurrent;
+}
+
 @implementation PMPRecurrentWeights
 
-@synthesize kind = _kind, count = _count, biasData = _bias, slopes = _channelA;
+@synthesize kind = _kind, count = _count, ranges = _ranges, biasData = _bias, slopes = _channelA;
 
 - (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
                           kind:(PMPWeightsKind)kind
@@ -104,12 +110,40 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
         _kind = kind;
         _count = PMPWeightsCount(kind, inputs, outputs);
         if (_count > 0) {
-            _weights = [PMPReadWeights(source, _count, descriptor.inputFeatureChannels, argument) retain];
+            [self readWeights:source descriptor:descriptor argument:argument];
         }
     } @finally {
         [source purge];
     }
     return [self retain];
+}
+
+- (void)readWeights:(id<MPSCNNConvolutionDataSource>)source
+         descriptor:(MPSCNNConvolutionDescriptor *)descriptor
+           argument:(PMPArgument)argument {
+    if (PMPWeightsMayBeBytes(_kind)) {
+        _ranges = [PMPReadRanges(source, descriptor.outputFeatureChannels, argument) retain];
+    }
+    if (_ranges == nil) {
+        _weights = [PMPReadWeights(source, _count, descriptor.inputFeatureChannels, argument) retain];
+        return;
+    }
+    _weights = [PMPReadBytes(source, _count, argument) retain];
+    [self splitRanges];
+}
+
+- (void)splitRanges {
+    const float *ranges = _ranges.bytes;
+    size_t outputs = _ranges.length / (2 * sizeof(float));
+    NSMutableData *minima = [[NSMutableData alloc] initWithLength:outputs * sizeof(float)];
+    NSMutableData *steps = [[NSMutableData alloc] initWithLength:outputs * sizeof(float)];
+    _minima = minima;
+    _steps = steps;
+    float *minimum = minima.mutableBytes, *step = steps.mutableBytes;
+    for (size_t output = 0; output < outputs; output++) {
+        minimum[output] = ranges[2 * output];
+        step[output] = PMPRangeStep(ranges[2 * output], ranges[2 * output + 1]);
+    }
 }
 
 - (void)readBiasAndNeuron:(id<MPSCNNConvolutionDataSource>)source
@@ -129,14 +163,19 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
 }
 
 - (void)dealloc {
-    [_weights release];
+    [self dropWeights];
+    [_ranges release];
     [_bias release];
     [_channelA release];
     [super dealloc];
 }
 
 - (const float *)weights {
-    return _weights.bytes;
+    return _ranges == nil ? _weights.bytes : NULL;
+}
+
+- (pymps_engine_bytes)byteWeights {
+    return (pymps_engine_bytes){_ranges != nil ? _weights.bytes : NULL, _minima.bytes, _steps.bytes};
 }
 
 - (const float *)bias {
@@ -149,7 +188,9 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
 
 - (void)dropWeights {
     [_weights release];
-    _weights = nil;
+    [_minima release];
+    [_steps release];
+    _weights = _minima = _steps = nil;
 }
 
 @end

@@ -1,4 +1,5 @@
 #import "PMPWeightsReader.h"
+#import "PMPSize.h"
 #include <math.h>
 
 static float float_from_half(uint16_t half) {
@@ -15,11 +16,15 @@ static void read_half(const uint16_t *from, float *to, size_t count) {
     }
 }
 
+float PMPRangeStep(float minimum, float maximum) {
+    return (float)(((double)maximum - minimum) / 255); // the difference alone may be too large for a float
+}
+
 static void read_ranges(const uint8_t *from, float *to, size_t count, size_t inputChannels,
                         const vector_float2 *ranges) {
     for (size_t i = 0; i < count; i++) {
         vector_float2 range = ranges[i / inputChannels];
-        to[i] = (float)from[i] / 255.0f * (range.y - range.x) + range.x;
+        to[i] = range.x + PMPRangeStep(range.x, range.y) * (float)from[i];
     }
 }
 
@@ -40,48 +45,84 @@ static MPSCNNWeightsQuantizationType quantization(id<MPSCNNConvolutionDataSource
     return MPSCNNWeightsQuantizationTypeLookupTable;
 }
 
-static void read_uint8(id<MPSCNNConvolutionDataSource> source, const uint8_t *from, float *to, size_t count,
-                       size_t inputChannels, PMPArgument argument) {
-    MPSCNNWeightsQuantizationType type = quantization(source);
-    if (type == MPSCNNWeightsQuantizationTypeLinear && [source respondsToSelector:@selector(rangesForUInt8Kernel)]) {
-        const vector_float2 *ranges = [source rangesForUInt8Kernel];
-        if (ranges != NULL) {
-            read_ranges(from, to, count, inputChannels, ranges);
-            return;
-        }
-    }
-    if (type == MPSCNNWeightsQuantizationTypeLookupTable &&
-        [source respondsToSelector:@selector(lookupTableForUInt8Kernel)]) {
-        const float *table = [source lookupTableForUInt8Kernel];
-        if (table != NULL) {
-            read_lookup_table(from, to, count, table);
-            return;
-        }
-    }
-    PMPRaiseInvalid(argument, @"UInt8 weights without the ranges or the lookup table of quantization type %u",
-                    (unsigned)type);
+/// NULL where the bytes of a UInt8 source mean something else.
+static const vector_float2 *linear_ranges(id<MPSCNNConvolutionDataSource> source) {
+    return quantization(source) == MPSCNNWeightsQuantizationTypeLinear &&
+                   [source respondsToSelector:@selector(rangesForUInt8Kernel)]
+               ? [source rangesForUInt8Kernel]
+               : NULL;
 }
 
-NSData *PMPReadWeights(id<MPSCNNConvolutionDataSource> source, size_t count, size_t inputChannels,
-                       PMPArgument argument) {
-    const void *from = [source weights];
-    MPSDataType type = [source dataType];
-    size_t bytes;
-    if (from == NULL) {
+static const float *lookup_table(id<MPSCNNConvolutionDataSource> source) {
+    return quantization(source) == MPSCNNWeightsQuantizationTypeLookupTable &&
+                   [source respondsToSelector:@selector(lookupTableForUInt8Kernel)]
+               ? [source lookupTableForUInt8Kernel]
+               : NULL;
+}
+
+static void read_uint8(id<MPSCNNConvolutionDataSource> source, const uint8_t *from, float *to, size_t count,
+                       size_t inputChannels, PMPArgument argument) {
+    const vector_float2 *ranges = linear_ranges(source);
+    if (ranges != NULL) {
+        read_ranges(from, to, count, inputChannels, ranges);
+        return;
+    }
+    const float *table = lookup_table(source);
+    if (table == NULL) {
+        PMPRaiseInvalid(argument, @"UInt8 weights without the ranges or the lookup table of quantization type %u",
+                        (unsigned)quantization(source));
+    }
+    read_lookup_table(from, to, count, table);
+}
+
+/// The weights of a source, in the one layout there is.
+static const void *weights_of(id<MPSCNNConvolutionDataSource> source, PMPArgument argument) {
+    const void *weights = [source weights];
+    if (weights == NULL) {
         PMPRaiseInvalid(argument, @"weights NULL after load");
     }
     if ([source respondsToSelector:@selector(weightsLayout)] &&
         [source weightsLayout] != MPSCNNConvolutionWeightsLayoutOHWI) {
         PMPRaiseInvalid(argument, @"weights layout %u, expected OHWI", (unsigned)[source weightsLayout]);
     }
-    if (__builtin_mul_overflow(count, sizeof(float), &bytes)) {
+    return weights;
+}
+
+/// Of zeros.
+static NSMutableData *make_data(size_t count, size_t elementBytes, PMPArgument argument) {
+    size_t bytes = PMPSizeMultiply(count, elementBytes);
+    if (bytes == SIZE_MAX) {
         PMPRaiseInvalid(argument, @"more weights than memory can hold");
     }
-    NSMutableData *weights = [NSMutableData dataWithLength:bytes];
+    return [NSMutableData dataWithLength:bytes];
+}
+
+NSData *PMPReadRanges(id<MPSCNNConvolutionDataSource> source, size_t outputChannels, PMPArgument argument) {
+    const vector_float2 *from = [source dataType] == MPSDataTypeUInt8 ? linear_ranges(source) : NULL;
+    if (from == NULL) {
+        return nil;
+    }
+    NSMutableData *ranges = make_data(outputChannels, sizeof *from, argument);
+    memcpy(ranges.mutableBytes, from, ranges.length);
+    return ranges;
+}
+
+NSData *PMPReadBytes(id<MPSCNNConvolutionDataSource> source, size_t count, PMPArgument argument) {
+    const void *from = weights_of(source, argument);
+    NSMutableData *bytes = make_data(count, 1, argument);
+    memcpy(bytes.mutableBytes, from, bytes.length);
+    return bytes;
+}
+
+NSData *PMPReadWeights(id<MPSCNNConvolutionDataSource> source, size_t count, size_t inputChannels,
+                       PMPArgument argument) {
+    const void *from = weights_of(source, argument);
+    MPSDataType type = [source dataType];
+    NSMutableData *weights = make_data(count, sizeof(float), argument);
     float *to = weights.mutableBytes;
     switch (type) {
     case MPSDataTypeFloat32:
-        memcpy(to, from, bytes);
+        memcpy(to, from, weights.length);
         break;
     case MPSDataTypeFloat16:
         read_half(from, to, count);
