@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -115,7 +117,8 @@ struct Kind {
     pymps_engine_layer *(*create)(size_t inputs, size_t outputs, bool half);
 };
 
-double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_t steps, size_t rows) {
+double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_t steps, size_t rows,
+               pymps_engine_team *team) {
     pymps_engine_layer *layer = kind.create(inputs, outputs, half);
     std::vector<float> x(steps * rows * inputs, 0.5f), y(steps * rows * outputs), h0(rows * outputs), c0(h0), h1(h0),
         c1(h0);
@@ -127,12 +130,12 @@ double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_
     const pymps_engine_state before = {h0.data(), c0.data(), outputs}, after = {h1.data(), c1.data(), outputs};
     const pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &before, &after, 1};
     const AlignedArray<char> workspace = AllocateAligned<char>(pymps_engine_workspace_bytes(layer, steps, rows));
-    const double time = Nanoseconds([&] { pymps_engine_layer_run(layer, &sequence, workspace.get()); });
+    const double time = Nanoseconds([&] { pymps_engine_layer_run(layer, &sequence, workspace.get(), team); });
     pymps_engine_layer_destroy(layer);
     return time / double(steps);
 }
 
-void Measure(const Kind &kind) {
+void Measure(const Kind &kind, pymps_engine_team *team) {
     const size_t sizes[][2] = {{16, 16}, {64, 64}, {64, 128}, {128, 256}, {256, 512}, {512, 1024}};
     std::printf("%s on %s, nanoseconds per step\n", kind.name, pymps_engine_target());
     std::printf("inputs outputs weights |    read    T=1 B=1   goal | T=100 B=1 | T=50 B=32  GFLOP/s\n");
@@ -140,9 +143,9 @@ void Measure(const Kind &kind) {
         const size_t inputs = size[0], outputs = size[1], count = kind.gates * outputs * (inputs + outputs);
         for (const bool half : {false, true}) {
             const double read = ReadTime(count * (half ? 2 : 4));
-            const double step = RunTime(kind, inputs, outputs, half, 1, 1), goal = 1.15 * read + 150;
-            const double sequence = RunTime(kind, inputs, outputs, half, 100, 1);
-            const double batch = RunTime(kind, inputs, outputs, half, 50, 32);
+            const double step = RunTime(kind, inputs, outputs, half, 1, 1, team), goal = 1.15 * read + 150;
+            const double sequence = RunTime(kind, inputs, outputs, half, 100, 1, team);
+            const double batch = RunTime(kind, inputs, outputs, half, 50, 32, team);
             std::printf("%6zu %7zu %7s | %7.0f %10.0f %6.2f | %9.0f | %9.0f %8.1f\n", inputs, outputs,
                         half ? "float16" : "float32", read, step, step / goal, sequence, batch,
                         2.0 * 32 * double(count) / batch);
@@ -150,13 +153,20 @@ void Measure(const Kind &kind) {
     }
 }
 
-/* Measures the kinds that are named, or all. */
+/* Measures the kinds that are named, or all, on as many threads as a number says, or on one. */
 int Main(int count, char **names) {
+    size_t threads = 1;
+    if (count > 0 && std::isdigit(names[0][0])) {
+        threads = std::strtoul(*names++, nullptr, 10);
+        --count;
+    }
+    pymps_engine_team *team = pymps_engine_team_create(threads);
     for (const Kind &kind : {Kind{"lstm", 4, NewLstm}, Kind{"gru", 3, NewGru}, Kind{"single_gate", 1, NewSingleGate}}) {
         const auto is_kind = [&](const char *name) { return std::strcmp(name, kind.name) == 0; };
         if (count == 0 || std::any_of(names, names + count, is_kind))
-            Measure(kind);
+            Measure(kind, team);
     }
+    pymps_engine_team_destroy(team);
     return 0;
 }
 

@@ -22,8 +22,9 @@ size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t step
     return layer->WorkspaceBytes(steps, rows);
 }
 
-void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace) {
-    layer->Run(*sequence, workspace);
+void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace,
+                            pymps_engine_team *team) {
+    layer->Run(*sequence, workspace, team);
 }
 
 /* The best target is the lowest bit, and the one that HWY_DYNAMIC_DISPATCH takes. */

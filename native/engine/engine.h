@@ -129,12 +129,21 @@ typedef struct pymps_engine_sequence {
                                         * (its step had fewer rows) repeats its last state. */
 } pymps_engine_sequence;
 
+/* Threads that runs share their work with, where that pays. */
+typedef struct pymps_engine_team pymps_engine_team;
+
+/* `threads` counts the one that runs a layer: at least 1. NULL when memory or threads run out. Released by
+ * pymps_engine_team_destroy, when no run has it. */
+pymps_engine_team *pymps_engine_team_create(size_t threads);
+void pymps_engine_team_destroy(pymps_engine_team *team); /* NULL is allowed */
+
 /* Bytes of scratch memory that a run needs for sequences of at most `steps` steps and `rows` rows. */
 size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t steps, size_t rows);
 
-/* Runs the layer. `workspace` is aligned to 64 bytes and belongs to this call alone. Allocates nothing, takes no
- * lock. */
-void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace);
+/* Runs the layer. `workspace` is aligned to 64 bytes and belongs to this call alone. `team` helps, unless it is NULL or
+ * busy with another run; the results are the same, bit by bit. Allocates nothing, waits for no other run. */
+void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace,
+                            pymps_engine_team *team);
 
 /* sum = a + b for matrices of the same rows; a and b are float32, sum is of any type and overlaps neither. */
 void pymps_engine_matrix_sum(const pymps_engine_matrix *a, const pymps_engine_matrix *b, const pymps_engine_matrix *sum,

@@ -27,8 +27,8 @@ inline Panels GatePanels(size_t outputs) {
 }
 
 /* sums = W x + b, for all outputs of any number of rows. */
-inline void StartGate(const GateWeights &gate, const float *const *x, size_t rows, const Grid &all_sums) {
-    ForEachTile(gate.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
+inline void StartGate(const GateWeights &gate, const float *const *x, size_t rows, const Grid &all_sums, Team *team) {
+    ForEachTile(team, gate.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid sums = all_sums.Of(tile);
         const float *const *in[] = {x + tile.row};
         ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {

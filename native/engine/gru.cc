@@ -42,8 +42,9 @@ class Gru final : public RecurrentLayer {
         }
     };
 
-    void StartRows(const float *const *x, size_t rows, float *gates) const override;
-    void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void Step(const StepInput &input, const State &before, const State &after, float *scratch,
+              Team *team) const override;
     const GateWeights &GateAt(size_t gate) const {
         const GateWeights *const gates[] = {&z_, &r_, &h_};
         return *gates[gate];
@@ -78,11 +79,11 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
            pack(h_, gru.output_gate, gru.output_gate_input_gate_weights);
 }
 
-void Gru::StartRows(const float *const *x, size_t rows, float *gates) const {
-    StartGate(z_, x, rows, GateGrid(gates, 0));
+void Gru::StartRows(const float *const *x, size_t rows, float *gates, Team *team) const {
+    StartGate(z_, x, rows, GateGrid(gates, 0), team);
     if (has_recurrent_)
-        StartGate(r_, x, rows, GateGrid(gates, 1));
-    StartGate(h_, x, rows, GateGrid(gates, 2));
+        StartGate(r_, x, rows, GateGrid(gates, 1), team);
+    StartGate(h_, x, rows, GateGrid(gates, 2), team);
 }
 
 /* z and r, and all that h needs of them. */
@@ -120,15 +121,15 @@ void Gru::OutputTile(const Block &tile, const StepInput &input, const Grids &all
         Blend(tile, at.complement, at.h, at.z, at.h0, at.h1);
 }
 
-void Gru::Step(const StepInput &input, const State &before, const State &after, float *scratch) const {
+void Gru::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
     const size_t stride = shape().stride;
     const Grids grids = {{before.h, stride, kLanes},    GateGrid(input.gates, 0),
                          GateGrid(input.gates, 1),      GateGrid(input.gates, 2),
                          {scratch, 2 * stride, kLanes}, {scratch + stride, 2 * stride, kLanes},
                          {after.h, stride, kLanes}};
-    ForEachTile(z_.panels, input.rows, input.backward,
+    ForEachTile(team, z_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
-    ForEachTile(z_.panels, input.rows, input.backward,
+    ForEachTile(team, z_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
 }
 

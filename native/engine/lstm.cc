@@ -27,8 +27,9 @@ class Lstm final : public RecurrentLayer {
     }
 
   private:
-    void StartRows(const float *const *x, size_t rows, float *gates) const override;
-    void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void Step(const StepInput &input, const State &before, const State &after, float *scratch,
+              Team *team) const override;
     void StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
                   float *output_gate) const;
     void OutputTile(const Block &tile, const State &after, float *output_gate) const;
@@ -49,8 +50,8 @@ bool Lstm::Pack(const pymps_engine_lstm &lstm) {
     return true;
 }
 
-void Lstm::StartRows(const float *const *x, size_t rows, float *all_gates) const {
-    ForEachTile(weights_.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
+void Lstm::StartRows(const float *const *x, size_t rows, float *all_gates, Team *team) const {
+    ForEachTile(team, weights_.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid gates = GateGrid(all_gates).Of(tile);
         const float *const *in[] = {x + tile.row};
         ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
@@ -106,11 +107,11 @@ void Lstm::OutputTile(const Block &tile, const State &after, float *output_gate)
     UpdateOutputs(weights_, tile, gates, StateGrid(after.c).Of(tile), StateGrid(after.h).Of(tile));
 }
 
-void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch) const {
-    ForEachTile(weights_.panels, input.rows, input.backward,
+void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
+    ForEachTile(team, weights_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { StepTile(tile, input, before, after, scratch); });
     if (weights_.full_output_memory)
-        ForEachTile(weights_.panels, input.rows, input.backward,
+        ForEachTile(team, weights_.panels, input.rows, input.backward,
                     [&](const Block &tile) HWY_ATTR { OutputTile(tile, after, scratch); });
 }
 

@@ -12,6 +12,7 @@
 
 #include "engine/layer.h"
 #include "engine/rows-inl.h"
+#include "engine/team.h"
 #include "engine/tiles-inl.h"
 #include "engine/workspace.h"
 #include "hwy/highway.h"
@@ -39,7 +40,7 @@ class RecurrentLayer : public pymps_engine_layer {
         return Workspace(shape_, steps, rows, nullptr).bytes();
     }
 
-    void Run(const pymps_engine_sequence &sequence, void *workspace) const final;
+    void Run(const pymps_engine_sequence &sequence, void *workspace, Team *team) const final;
 
   protected:
     const WorkspaceShape &shape() const { return shape_; }
@@ -47,16 +48,20 @@ class RecurrentLayer : public pymps_engine_layer {
 
   private:
     /* gates = W x + b, for at most kChunkRows rows. */
-    virtual void StartRows(const float *const *x, size_t rows, float *gates) const = 0;
+    virtual void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const = 0;
     /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
-    virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch) const = 0;
+    virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
+                      Team *team) const = 0;
 
     bool NextDirection(size_t steps) const;
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
-    void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const;
+    void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace,
+                    const Teamwork &teamwork) const;
     StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
     void WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace, const State &before,
-                   const State &after) const;
+                   const State &after, const Teamwork &teamwork) const;
+    size_t Work(size_t rows, size_t columns) const;
+    Teamwork ShareWork(const pymps_engine_sequence &sequence, Team *team) const;
     State StateAt(const State &state, size_t row) const;
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
     void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
@@ -90,14 +95,15 @@ inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, 
 }
 
 /* workspace.gates = W x + b, for the rows of `steps` steps one after the other. */
-inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace) const {
+inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace,
+                                       const Teamwork &teamwork) const {
     const float *rows[kChunkRows];
     size_t count = 0;
     for (size_t step = 0; step < steps; ++step) {
         for (size_t r = 0; r < x[step].rows; ++r, ++count)
             rows[count] = LoadRow(x[step], r, shape_.inputs, workspace.x + count * shape_.inputs);
     }
-    StartRows(rows, count, workspace.gates);
+    StartRows(rows, count, workspace.gates, teamwork.For(Work(count, shape_.inputs)));
 }
 
 inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
@@ -113,12 +119,23 @@ inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t 
 
 /* A step that was not started with others. */
 inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace,
-                                      const State &before, const State &after) const {
+                                      const State &before, const State &after, const Teamwork &teamwork) const {
     for (size_t row = 0; row < x.rows; row += kChunkRows) {
         StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
         input.backward = backward;
-        Step(input, StateAt(before, row), StateAt(after, row), workspace.scratch);
+        Step(input, StateAt(before, row), StateAt(after, row), workspace.scratch,
+             teamwork.For(Work(input.rows, shape_.inputs + shape_.outputs)));
     }
+}
+
+/* Multiply-adds of all gates of some rows that have this many columns. */
+inline size_t RecurrentLayer::Work(size_t rows, size_t columns) const {
+    return MultiplySizes(MultiplySizes(rows, columns), shape_.gates);
+}
+
+inline Teamwork RecurrentLayer::ShareWork(const pymps_engine_sequence &sequence, Team *team) const {
+    const size_t columns = shape_.inputs + shape_.outputs, rows = MultiplySizes(sequence.steps, sequence.x[0].rows);
+    return Teamwork(team, Work(std::min(rows, kChunkRows), columns), Work(rows, columns));
 }
 
 inline State RecurrentLayer::StateAt(const State &state, size_t row) const {
@@ -151,10 +168,11 @@ inline void RecurrentLayer::KeepRows(const State &from, size_t begin, size_t end
         std::copy_n(from.c + offset, count, to.c + offset);
 }
 
-inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory) const {
+inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
     const size_t all_rows = sequence.x[0].rows;
     const Workspace workspace(shape_, sequence.steps, all_rows, memory);
     const State *before = &workspace.states[0], *after = &workspace.states[1];
+    const Teamwork teamwork = ShareWork(sequence, team);
     LoadState(sequence.initial, all_rows, *before);
 
     size_t chunk_end = 0;
@@ -167,13 +185,14 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
             chunk_end += steps;
             gates = steps > 1 ? workspace.gates : nullptr;
             if (steps > 1)
-                StartChunk(&x, steps, workspace);
+                StartChunk(&x, steps, workspace, teamwork);
         }
         if (gates != nullptr) {
-            Step({x.rows, nullptr, 0, gates, true, backward}, *before, *after, workspace.scratch);
+            Step({x.rows, nullptr, 0, gates, true, backward}, *before, *after, workspace.scratch,
+                 teamwork.For(Work(x.rows, shape_.outputs)));
             gates += x.rows * shape_.gates;
         } else {
-            WholeStep(x, backward, workspace, *before, *after);
+            WholeStep(x, backward, workspace, *before, *after, teamwork);
         }
         backward = !backward;
         for (size_t r = 0; r < x.rows; ++r)

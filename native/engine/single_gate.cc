@@ -25,8 +25,9 @@ class SingleGate final : public RecurrentLayer {
     }
 
   private:
-    void StartRows(const float *const *x, size_t rows, float *gates) const override;
-    void Step(const StepInput &input, const State &before, const State &after, float *scratch) const override;
+    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void Step(const StepInput &input, const State &before, const State &after, float *scratch,
+              Team *team) const override;
 
     GateWeights gate_;
 };
@@ -40,14 +41,14 @@ bool SingleGate::Pack(const pymps_engine_single_gate &description) {
                       panels);
 }
 
-void SingleGate::StartRows(const float *const *x, size_t rows, float *gates) const {
-    StartGate(gate_, x, rows, {gates, shape().stride, kLanes});
+void SingleGate::StartRows(const float *const *x, size_t rows, float *gates, Team *team) const {
+    StartGate(gate_, x, rows, {gates, shape().stride, kLanes}, team);
 }
 
-void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *) const {
+void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *, Team *team) const {
     const Grid h0 = {before.h, shape().stride, kLanes}, h1 = {after.h, shape().stride, kLanes};
     const Grid sums = {input.gates, shape().gates, kLanes};
-    ForEachTile(gate_.panels, input.rows, input.backward, [&](const Block &tile) HWY_ATTR {
+    ForEachTile(team, gate_.panels, input.rows, input.backward, [&](const Block &tile) HWY_ATTR {
         SumGate(gate_, tile, input, h0, {}, sums);
         ActivateGate(gate_, tile, sums.Of(tile), h1.Of(tile));
     });

@@ -10,6 +10,7 @@
 
 #include "engine/packing.h"
 #include "engine/product-inl.h"
+#include "engine/team.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -36,20 +37,63 @@ inline void AddUnitInput(size_t outputs, const Block &block, const float *const 
     }
 }
 
-/* Calls f(tile) for all tiles, `backward` from the last outputs to the first; those that share weights follow each
- * other. */
-template <class Function> HWY_INLINE void ForEachTile(const Panels &panels, size_t rows, bool backward, Function f) {
-    // Rows are shared out evenly. Where they are few a tile takes more panels: more activations overlap in time.
-    const size_t tiles = (rows + kTileRows - 1) / kTileRows;
-    const size_t width = kTileRows / std::clamp(rows, size_t{1}, kTileRows) * panels.panel_vectors;
-    const size_t count = (panels.vectors + width - 1) / width;
-    for (size_t i = 0; i < count; ++i) {
-        const size_t first = (backward ? count - 1 - i : i) * width;
-        for (size_t tile = 0; tile < tiles; ++tile) {
-            const size_t row = rows * tile / tiles, end = rows * (tile + 1) / tiles;
-            f(Block{first, std::min(width, panels.vectors - first), row, end - row});
-        }
+/* [begin, end) of some pieces of work. */
+struct Share {
+    size_t begin, end;
+
+    static Share Of(size_t count, size_t thread, size_t threads) {
+        return {count * thread / threads, count * (thread + 1) / threads};
     }
+};
+
+/* How a step is shared out: by panels, so that each thread keeps its part of the weights in its own cache, unless they
+ * are so few that one thread would have much more to do than another; by rows then, of which a thread takes whole
+ * tiles. Either way the tiles are those of a single thread, and so is every sum. */
+struct Cut {
+    size_t panels, row_tiles;
+    size_t threads = 1;
+    bool by_panels = true;
+
+    Cut(const Panels &all, size_t rows, const Team *team)
+        : panels((all.vectors + all.panel_vectors - 1) / all.panel_vectors),
+          row_tiles((rows + kTileRows - 1) / kTileRows) {
+        if (team == nullptr || std::max(panels, row_tiles) < 2)
+            return;
+        threads = team->threads();
+        const size_t most_panels = (panels + threads - 1) / threads, most_tiles = (row_tiles + threads - 1) / threads;
+        by_panels = 8 * most_panels * row_tiles <= 9 * most_tiles * panels;
+    }
+
+    Share Columns(size_t thread) const { return by_panels ? Share::Of(panels, thread, threads) : Share{0, panels}; }
+    Share RowTiles(size_t thread) const {
+        return by_panels ? Share{0, row_tiles} : Share::Of(row_tiles, thread, threads);
+    }
+};
+
+/* Calls f(tile) for all tiles, on all threads of the team, `backward` from the last outputs to the first; those that
+ * share weights follow each other. */
+template <class Function>
+HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool backward, const Function &f) {
+    const Cut cut(panels, rows, team);
+    // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
+    const size_t tile_panels = kTileRows / std::clamp(rows, size_t{1}, kTileRows);
+    const auto run = [&](size_t thread) HWY_ATTR {
+        const Share columns = cut.Columns(thread), row_tiles = cut.RowTiles(thread);
+        const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
+        for (size_t i = 0; i < count; ++i) {
+            const size_t panel = columns.begin + (backward ? count - 1 - i : i) * tile_panels;
+            const size_t first = panel * panels.panel_vectors;
+            const size_t end = std::min(std::min(panel + tile_panels, columns.end) * panels.panel_vectors, panels.vectors);
+            for (size_t tile = row_tiles.begin; tile < row_tiles.end; ++tile) {
+                const size_t row = rows * tile / cut.row_tiles, row_end = rows * (tile + 1) / cut.row_tiles;
+                f(Block{first, end - first, row, row_end - row});
+            }
+        }
+    };
+    if (cut.threads > 1)
+        team->Run(run);
+    else
+        run(0);
 }
 
 /* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */

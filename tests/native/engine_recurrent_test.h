@@ -143,7 +143,8 @@ struct FreeAligned {
     void operator()(void *memory) const { ::operator delete(memory, std::align_val_t(64)); }
 };
 
-inline Results Run(const pymps_engine_layer *layer, const Subject &subject, Sequence &s, size_t state_count) {
+inline Results Run(const pymps_engine_layer *layer, const Subject &subject, Sequence &s, size_t state_count,
+                   pymps_engine_team *team = nullptr) {
     Results results;
     std::vector<pymps_engine_matrix> x, y;
     std::vector<pymps_engine_state> states;
@@ -165,7 +166,7 @@ inline Results Run(const pymps_engine_layer *layer, const Subject &subject, Sequ
     std::memset(workspace.get(), 0xFF, bytes);
     const pymps_engine_sequence sequence = {s.rows.size(), x.data(),   y.data(), s.initial ? &initial : nullptr,
                                             states.data(), state_count};
-    pymps_engine_layer_run(layer, &sequence, workspace.get());
+    pymps_engine_layer_run(layer, &sequence, workspace.get(), team);
     return results;
 }
 

@@ -1,0 +1,230 @@
+#include "engine/team.h"
+
+#include <new>
+#include <sched.h>
+#include <signal.h>
+
+namespace {
+
+using std::chrono::microseconds;
+
+/* How long a helper waits awake. Measured on two cores of a virtual machine: see kWakeTime. By then one more turn of
+ * the processor is wasted at most, against a wake that would have cost as much. */
+constexpr microseconds kAwakeTime{50};
+/* Runs that begin within this time follow each other closely. */
+constexpr microseconds kCloseTime{100};
+
+/* A waiting thread looks again after each pause (40 to 140 cycles). It gives its core to others after the first few
+ * microseconds, and then ever again: there may be more threads than cores. */
+constexpr size_t kPausesBeforeYield = 64, kPausesBetweenYields = 8;
+/* Pauses until the caller takes over the part of a helper that has not begun: a fork arrives within 2 or 3. */
+constexpr size_t kPatience = 24;
+
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+}
+
+/* How many times this process is a child of the one that loaded the library. */
+std::atomic<unsigned> process{0};
+
+void CountProcess() {
+    process.fetch_add(1, std::memory_order_relaxed);
+}
+
+void RegisterProcess() {
+    pthread_atfork(nullptr, nullptr, CountProcess);
+}
+
+/* Multiply-adds that are shared out: ... */
+constexpr size_t kSharedWork = 100000;
+/* Multiply-adds that take longer than to wake helpers. */
+constexpr size_t kLongWork = 1000000;
+
+} // namespace
+
+pymps_engine_team::~pymps_engine_team() {
+    if (IsForked()) // the helpers are another process's
+        return;
+    task_ = nullptr;
+    epoch_.fetch_add(1);
+    WakeSleepers();
+    for (size_t i = 0; i < started_; ++i) {
+        pthread_join(helpers_[i].pthread, nullptr);
+        pthread_cond_destroy(&helpers_[i].woken);
+        pthread_mutex_destroy(&helpers_[i].mutex);
+    }
+}
+
+bool pymps_engine_team::Start() {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, RegisterProcess);
+    process_ = process.load(std::memory_order_relaxed);
+    helpers_.reset(new (std::nothrow) Helper[threads_ - 1]);
+    if (helpers_ == nullptr)
+        return false;
+    while (started_ < threads_ - 1) {
+        if (!StartHelper(started_))
+            return false;
+        ++started_;
+    }
+    return true;
+}
+
+/* Signals are for the program's own threads: a helper takes none. */
+bool pymps_engine_team::StartHelper(size_t index) {
+    Helper &helper = helpers_[index];
+    helper.begun = helper.done = 0;
+    helper.is_asleep = false;
+    helper.team = this;
+    helper.thread = index + 1;
+    pthread_mutex_init(&helper.mutex, nullptr);
+    pthread_cond_init(&helper.woken, nullptr);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool is_started = pthread_create(&helper.pthread, nullptr, Main, &helper) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return is_started;
+}
+
+bool pymps_engine_team::TryEnter(bool is_long) {
+    if (IsForked() || is_busy_.load(std::memory_order_relaxed) || is_busy_.exchange(true, std::memory_order_acquire))
+        return false;
+    if (is_long || !HasSleepers())
+        return true;
+    const Clock::time_point now = Clock::now();
+    const bool is_close = now - last_short_run_ < kCloseTime;
+    last_short_run_ = now;
+    if (!is_close)
+        Leave();
+    return is_close;
+}
+
+void pymps_engine_team::Run(Task task, const void *context) {
+    task_ = task;
+    context_ = context;
+    const uint64_t epoch = epoch_.load(std::memory_order_relaxed) + 1;
+    epoch_.store(epoch); // and only then look for sleepers, who look in reverse order
+    WakeSleepers();
+    task(context, 0);
+    for (size_t i = 0; i < started_; ++i)
+        Join(helpers_[i], epoch);
+}
+
+void pymps_engine_team::Join(Helper &helper, uint64_t epoch) {
+    for (size_t pauses = 1; helper.done.load(std::memory_order_acquire) != epoch; ++pauses) {
+        Pause();
+        uint64_t before = epoch - 1;
+        if (pauses == kPatience && helper.begun.compare_exchange_strong(before, epoch)) {
+            task_(context_, helper.thread);
+            return;
+        }
+        if (pauses > kPausesBeforeYield && pauses % kPausesBetweenYields == 0)
+            sched_yield();
+    }
+}
+
+void *pymps_engine_team::Main(void *helper) {
+    Helper *const own = static_cast<Helper *>(helper);
+    own->team->Help(*own);
+    return nullptr;
+}
+
+/* The task of an epoch stays as it is until whoever has begun it is done. */
+void pymps_engine_team::Help(Helper &helper) {
+    for (uint64_t epoch = 0;;) {
+        AwaitEpochAfter(epoch, helper);
+        epoch = epoch_.load(std::memory_order_acquire);
+        uint64_t before = epoch - 1;
+        if (!helper.begun.compare_exchange_strong(before, epoch))
+            continue;
+        if (task_ == nullptr)
+            return;
+        task_(context_, helper.thread);
+        helper.done.store(epoch, std::memory_order_release);
+    }
+}
+
+void pymps_engine_team::AwaitEpochAfter(uint64_t epoch, Helper &helper) {
+    Clock::time_point start;
+    for (size_t pauses = 1; epoch_.load(std::memory_order_acquire) == epoch; ++pauses) {
+        Pause();
+        if (pauses == kPausesBeforeYield)
+            start = Clock::now();
+        if (pauses <= kPausesBeforeYield || pauses % kPausesBetweenYields != 0)
+            continue;
+        sched_yield();
+        if (Clock::now() - start > kAwakeTime)
+            SleepAfter(epoch, helper);
+    }
+}
+
+void pymps_engine_team::SleepAfter(uint64_t epoch, Helper &helper) {
+    pthread_mutex_lock(&helper.mutex);
+    helper.is_asleep.store(true);
+    if (epoch_.load() != epoch)
+        helper.is_asleep.store(false);
+    while (helper.is_asleep.load(std::memory_order_relaxed))
+        pthread_cond_wait(&helper.woken, &helper.mutex);
+    pthread_mutex_unlock(&helper.mutex);
+}
+
+void pymps_engine_team::WakeSleepers() {
+    for (size_t i = 0; i < started_; ++i) {
+        Helper &helper = helpers_[i];
+        if (!helper.is_asleep.load())
+            continue;
+        pthread_mutex_lock(&helper.mutex);
+        helper.is_asleep.store(false, std::memory_order_relaxed);
+        pthread_mutex_unlock(&helper.mutex);
+        pthread_cond_signal(&helper.woken);
+    }
+}
+
+bool pymps_engine_team::HasSleepers() const {
+    for (size_t i = 0; i < started_; ++i) {
+        if (helpers_[i].is_asleep.load(std::memory_order_relaxed))
+            return true;
+    }
+    return false;
+}
+
+bool pymps_engine_team::IsForked() const {
+    return process_ != process.load(std::memory_order_relaxed);
+}
+
+namespace pymps::engine {
+
+Teamwork::Teamwork(Team *team, size_t largest, size_t total)
+    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total >= kLongWork) ? team : nullptr) {}
+
+Teamwork::~Teamwork() {
+    if (team_ != nullptr)
+        team_->Leave();
+}
+
+Team *Teamwork::For(size_t work) const {
+    return work >= kSharedWork ? team_ : nullptr;
+}
+
+} // namespace pymps::engine
+
+extern "C" {
+
+pymps_engine_team *pymps_engine_team_create(size_t threads) {
+    pymps_engine_team *team = new (std::nothrow) pymps_engine_team(threads);
+    if (team == nullptr || team->Start())
+        return team;
+    delete team;
+    return nullptr;
+}
+
+void pymps_engine_team_destroy(pymps_engine_team *team) {
+    delete team;
+}
+
+} // extern "C"
