@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "engine/byte_product-inl.h"
 #include "engine/gate_weights.h"
 #include "engine/neurons-inl.h"
 #include "engine/recurrent-inl.h"
@@ -27,20 +28,23 @@ inline Panels GatePanels(size_t outputs) {
 }
 
 /* sums = W x + b, for all outputs of any number of rows. */
-inline void StartGate(const GateWeights &gate, const float *const *x, size_t rows, const Grid &all_sums, Team *team) {
+inline void StartGate(const GateWeights &gate, const float *const *x, const QuantizedRows &quantized_x, size_t rows,
+                      const Grid &all_sums, Team *team) {
     ForEachTile(team, gate.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid sums = all_sums.Of(tile);
         const float *const *in[] = {x + tile.row};
         ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
-            SumProducts(gate.weights, kInputWeights, 1, in, panel,
-                        {gate.Bias(panel.first), 0, sums.At(0, vector), sums.row_stride});
+            float *out = sums.At(0, vector);
+            SumProducts(gate.weights, kInputWeights, 1, in, panel, {gate.Bias(panel.first), 0, out, sums.row_stride});
+            AddByteProducts(gate.bytes[kInputWeights], panel, 1, quantized_x, out, sums.row_stride);
         });
         if (gate.unit_input)
             AddUnitInput(gate.panels.outputs, tile, in[0], sums);
     });
 }
 
-/* sums = W x + b + U recurrent + V input_gate, for a tile. The grids are whole, and begin at row 0. */
+/* sums = W x + b + U recurrent + V input_gate, for a tile. The grids are whole, and begin at row 0; `recurrent` is also
+ * input.quantized_h, where U is bytes. */
 inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput &input, const Grid &recurrent,
                     const Grid &input_gate, const Grid &all_sums) {
     const TileRows x(input.x, input.x_stride, tile), u(recurrent.data, recurrent.row_stride, tile),
@@ -55,6 +59,9 @@ inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput 
         else
             SumProducts(gate.weights, kInputWeights, gate.part_count, in, panel,
                         {gate.Bias(panel.first), 0, out, sums.row_stride});
+        if (!input.started)
+            AddByteProducts(gate.bytes[kInputWeights], panel, 1, input.quantized_x, out, sums.row_stride);
+        AddByteProducts(gate.bytes[kRecurrentWeights], panel, 1, input.quantized_h, out, sums.row_stride);
     });
     if (gate.unit_input && !input.started)
         AddUnitInput(gate.panels.outputs, tile, x.rows, sums);

@@ -23,15 +23,17 @@ struct GateWeights {
     /* Of the outputs from vector `first` on. */
     const float *Bias(size_t first) const { return bias.get() + first * panels.lanes; }
 
-    /* `input_gate_weights` may be NULL. False when memory runs out. */
+    /* `input_gate_weights` may be NULL. `may_be_wide`: half weights U may become integers, as what they are multiplied
+     * by stays within (-1, 1). False when memory runs out. */
     bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
-              const Panels &panels);
+              bool may_be_wide, const Panels &panels);
     /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
     bool Read(size_t part, float *to) const {
-        return (part <= kRecurrentWeights && bytes[part].ReadFloats(0, to)) || weights.Unpack(panels, part, 0, to);
+        return (part <= kRecurrentWeights && bytes[part].ReadFloats(panels, 0, to)) ||
+               weights.Unpack(panels, part, 0, to);
     }
     bool ReadBytes(size_t part, uint8_t *values, float *minima, float *steps) const {
-        return part <= kRecurrentWeights && bytes[part].Read(0, values, minima, steps);
+        return part <= kRecurrentWeights && bytes[part].Read(panels, 0, values, minima, steps);
     }
 };
 

@@ -42,7 +42,8 @@ class Gru final : public RecurrentLayer {
         }
     };
 
-    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                   Team *team) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch,
               Team *team) const override;
     const GateWeights &GateAt(size_t gate) const {
@@ -52,6 +53,11 @@ class Gru final : public RecurrentLayer {
     Grid GateGrid(float *gates, size_t gate) const { return {gates + gate * shape().stride, shape().gates, kLanes}; }
     void GateTile(const Block &tile, const StepInput &input, const Grids &all) const;
     void OutputTile(const Block &tile, const StepInput &input, const Grids &all) const;
+
+    /* Whether some gate has bytes as its W or its U. */
+    bool HasBytes(GatePart part) const {
+        return z_.bytes[part].gate_count() + r_.bytes[part].gate_count() + h_.bytes[part].gate_count() > 0;
+    }
 
     GateWeights z_, r_, h_;
     bool has_recurrent_ = false;  /* Uh is given, hence r has an effect */
@@ -70,20 +76,24 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
     p_ = gru.gate_pnorm;
     usual_ = IsSigmoid(gru.input_gate.neuron) && IsSigmoid(gru.recurrent_gate.neuron) &&
              IsPlainTanH(gru.output_gate.neuron) && has_recurrent_ && !has_input_gate_ && !flips_ && p_ == 1;
-    SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
-              /*scratch=*/MultiplySizes(2, stride)});
     const auto pack = [&](GateWeights &gate, const pymps_engine_gate &source, const float *input_gate_weights) {
-        return gate.Pack(source, input_gate_weights, gru.inputs, gru.unit_input, gru.half_weights, panels);
+        return gate.Pack(source, input_gate_weights, gru.inputs, gru.unit_input, gru.half_weights,
+                         /*may_be_wide=*/HasByteProducts() && usual_, panels);
     };
-    return pack(z_, gru.input_gate, nullptr) && (!has_recurrent_ || pack(r_, gru.recurrent_gate, nullptr)) &&
-           pack(h_, gru.output_gate, gru.output_gate_input_gate_weights);
+    if (!pack(z_, gru.input_gate, nullptr) || (has_recurrent_ && !pack(r_, gru.recurrent_gate, nullptr)) ||
+        !pack(h_, gru.output_gate, gru.output_gate_input_gate_weights))
+        return false;
+    SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
+              /*scratch=*/MultiplySizes(2, stride), HasBytes(kInputWeights), HasBytes(kRecurrentWeights)});
+    return true;
 }
 
-void Gru::StartRows(const float *const *x, size_t rows, float *gates, Team *team) const {
-    StartGate(z_, x, rows, GateGrid(gates, 0), team);
+void Gru::StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                    Team *team) const {
+    StartGate(z_, x, quantized_x, rows, GateGrid(gates, 0), team);
     if (has_recurrent_)
-        StartGate(r_, x, rows, GateGrid(gates, 1), team);
-    StartGate(h_, x, rows, GateGrid(gates, 2), team);
+        StartGate(r_, x, quantized_x, rows, GateGrid(gates, 1), team);
+    StartGate(h_, x, quantized_x, rows, GateGrid(gates, 2), team);
 }
 
 /* z and r, and all that h needs of them. */
@@ -129,6 +139,10 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
                          {after.h, stride, kLanes}};
     ForEachTile(team, z_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
+    if (h_.bytes[kRecurrentWeights].gate_count() > 0) { // which multiply r h0 from here on
+        for (size_t r = 0; r < input.rows; ++r)
+            QuantizeRow(grids.r.At(r, 0), shape().outputs, input.quantized_h.At(r));
+    }
     ForEachTile(team, z_.panels, input.rows, input.backward,
                 [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 
+#include "engine/byte_product-inl.h"
 #include "engine/lstm-inl.h"
 #include "engine/recurrent-inl.h"
 
@@ -27,7 +28,8 @@ class Lstm final : public RecurrentLayer {
     }
 
   private:
-    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                   Team *team) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch,
               Team *team) const override;
     void StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
@@ -42,21 +44,25 @@ class Lstm final : public RecurrentLayer {
 };
 
 bool Lstm::Pack(const pymps_engine_lstm &lstm) {
-    if (!weights_.Pack(lstm, kLanes, kPanelVectors))
+    if (!weights_.Pack(lstm, kLanes, kPanelVectors, /*may_be_wide=*/HasByteProducts()))
         return false;
     const size_t stride = weights_.panels.PaddedOutputs();
     SetShape({lstm.inputs, lstm.outputs, stride, /*has_memory_cell=*/true, /*gates=*/MultiplySizes(kMaxGates, stride),
-              /*scratch=*/weights_.full_output_memory ? stride : 0});
+              /*scratch=*/weights_.full_output_memory ? stride : 0, weights_.bytes[kInputPart].gate_count() > 0,
+              weights_.bytes[kRecurrentPart].gate_count() > 0});
     return true;
 }
 
-void Lstm::StartRows(const float *const *x, size_t rows, float *all_gates, Team *team) const {
+void Lstm::StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *all_gates,
+                     Team *team) const {
     ForEachTile(team, weights_.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid gates = GateGrid(all_gates).Of(tile);
         const float *const *in[] = {x + tile.row};
         ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kInputPart, 1, in, panel,
-                        {weights_.bias.Slice(panel.first), 0, gates.At(0, vector), gates.row_stride});
+                        {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
+            AddByteProducts(weights_.bytes[kInputPart], panel, kMaxGates, quantized_x, sums, gates.row_stride);
         });
         if (weights_.unit_input)
             AddUnitInput(weights_.panels.outputs, tile, in[0], gates);
@@ -77,11 +83,17 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const State &befo
             float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kRecurrentPart, 2, in + kRecurrentPart, panel,
                         {sums, gates.row_stride, sums, gates.row_stride});
+            AddByteProducts(weights_.bytes[kRecurrentPart], panel, kMaxGates, input.quantized_h, sums,
+                            gates.row_stride);
         });
     } else {
         ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+            float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kInputPart, 3, in, panel,
-                        {weights_.bias.Slice(panel.first), 0, gates.At(0, vector), gates.row_stride});
+                        {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
+            AddByteProducts(weights_.bytes[kInputPart], panel, kMaxGates, input.quantized_x, sums, gates.row_stride);
+            AddByteProducts(weights_.bytes[kRecurrentPart], panel, kMaxGates, input.quantized_h, sums,
+                            gates.row_stride);
         });
         if (weights_.unit_input)
             AddUnitInput(weights_.panels.outputs, tile, x.rows, gates);

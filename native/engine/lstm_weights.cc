@@ -36,7 +36,7 @@ bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
     return output_memory.Pack(panels, lstm.half_weights, 1, &source, 1);
 }
 
-bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors) {
+bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors, bool may_be_wide) {
     panels = Panels(lstm.outputs, lanes, panel_vectors);
     unit_input = lstm.unit_input;
 
@@ -53,20 +53,22 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
             parts[kMemoryPart].gates[gate] = source.memory_weights;
         biases[gate] = source.bias;
     }
-    if (!PackBytes(lstm))
+    if (!CopyNeurons(lstm) || !PackBytes(lstm))
         return false;
-    for (size_t part = kInputPart; part <= kRecurrentPart; ++part)
-        bytes[part].AddFloats(&parts[part]);
-    if (!gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) ||
-        !bias.Pack(panels, biases, /*half=*/false) || !PackMemory(lstm) || !CopyNeurons(lstm))
-        return false;
-    for (ByteWeights &part : bytes)
-        part.DropFloats();
-    return true;
+    // The usual neurons keep h0 within (-1, 1), where integers are as good as floats.
+    PartSource &recurrent = parts[kRecurrentPart];
+    if (may_be_wide && lstm.half_weights && usual_neurons &&
+        ByteWeights::FitsWide(recurrent, kMaxGates, panels.outputs)) {
+        if (!bytes[kRecurrentPart].PackWide(panels, recurrent, kMaxGates))
+            return false;
+        recurrent = {{}, panels.outputs};
+    }
+    return gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) &&
+           bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm);
 }
 
 bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {
-    if (part <= kRecurrentPart && bytes[part].ReadFloats(gate, weights))
+    if (part <= kRecurrentPart && bytes[part].ReadFloats(panels, gate, weights))
         return true;
     if (part == kMemoryPart && diagonal_memory) {
         diagonal.Unpack(panels, gate, weights);
@@ -78,7 +80,7 @@ bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {
 }
 
 bool LstmWeights::ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const {
-    return part <= kRecurrentPart && bytes[part].Read(gate, values, minima, steps);
+    return part <= kRecurrentPart && bytes[part].Read(panels, gate, values, minima, steps);
 }
 
 } // namespace pymps::engine

@@ -28,7 +28,7 @@ struct LstmWeights {
     OwnedNeuron cell_to_output;
 
     /* False when memory runs out. */
-    bool Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors);
+    bool Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors, bool may_be_wide);
     /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
     bool Read(size_t gate, size_t part, float *weights) const;
     bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const;

@@ -26,11 +26,12 @@ struct Panels {
     size_t lanes; /* floats in a vector of the target */
     size_t panel_vectors;
     size_t vectors; /* in total, the last one padded */
+    size_t count;   /* of panels as wide as the first */
 
     Panels() = default;
     Panels(size_t outputs_, size_t lanes_, size_t panel_vectors_)
         : outputs(outputs_), lanes(lanes_), panel_vectors(panel_vectors_),
-          vectors(outputs / lanes + (outputs % lanes != 0)) {}
+          vectors(outputs / lanes + (outputs % lanes != 0)), count((vectors + panel_vectors - 1) / panel_vectors) {}
 
     size_t PaddedOutputs() const { return MultiplySizes(vectors, lanes); }
     /* Vectors of the panel that starts at vector `first`. */

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "engine/byte_rows-inl.h"
 #include "engine/layer.h"
 #include "engine/rows-inl.h"
 #include "engine/team.h"
@@ -24,11 +25,12 @@ namespace HWY_NAMESPACE {
 /* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. `backward`: from the last outputs
  * to the first. */
 struct StepInput {
-    size_t rows;
-    const float *x;
-    size_t x_stride;
-    float *gates;
-    bool started, backward;
+    size_t rows = 0;
+    const float *x = nullptr;
+    size_t x_stride = 0;
+    float *gates = nullptr;
+    bool started = false, backward = false;
+    QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
 };
 
 /* Layers of fewer inputs and outputs have less than about 250 KiB of weights, and go in one direction. */
@@ -48,7 +50,8 @@ class RecurrentLayer : public pymps_engine_layer {
 
   private:
     /* gates = W x + b, for at most kChunkRows rows. */
-    virtual void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const = 0;
+    virtual void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                           Team *team) const = 0;
     /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
                       Team *team) const = 0;
@@ -60,9 +63,11 @@ class RecurrentLayer : public pymps_engine_layer {
     StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
     void WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace, const State &before,
                    const State &after, const Teamwork &teamwork) const;
+    QuantizedRows QuantizeState(const State &state, size_t rows, const Workspace &workspace) const;
     size_t Work(size_t rows, size_t columns) const;
     Teamwork ShareWork(const pymps_engine_sequence &sequence, Team *team) const;
     State StateAt(const State &state, size_t row) const;
+    bool IsInPlace(const pymps_engine_state &state) const;
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
     void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
     void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
@@ -103,18 +108,38 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
         for (size_t r = 0; r < x[step].rows; ++r, ++count)
             rows[count] = LoadRow(x[step], r, shape_.inputs, workspace.x + count * shape_.inputs);
     }
-    StartRows(rows, count, workspace.gates, teamwork.For(Work(count, shape_.inputs)));
+    const QuantizedRows quantized_x = {workspace.quantized_x, shape_.inputs};
+    for (size_t r = 0; shape_.quantizes_inputs && r < count; ++r)
+        QuantizeRow(rows[r], shape_.inputs, quantized_x.At(r));
+    StartRows(rows, quantized_x, count, workspace.gates, teamwork.For(Work(count, shape_.inputs)));
 }
 
 inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
                                            const Workspace &workspace) const {
-    if (x.type == PYMPS_ENGINE_FLOAT32)
-        return {
-            rows, static_cast<const float *>(MatrixRow(x, row)), x.row_bytes / sizeof(float), workspace.gates, false,
-            false};
-    for (size_t r = 0; r < rows; ++r)
-        LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
-    return {rows, workspace.x, shape_.inputs, workspace.gates, false, false};
+    StepInput input;
+    input.rows = rows;
+    input.x = workspace.x;
+    input.x_stride = shape_.inputs;
+    if (x.type == PYMPS_ENGINE_FLOAT32) {
+        input.x = static_cast<const float *>(MatrixRow(x, row));
+        input.x_stride = x.row_bytes / sizeof(float);
+    } else {
+        for (size_t r = 0; r < rows; ++r)
+            LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
+    }
+    input.gates = workspace.gates;
+    input.quantized_x = {workspace.quantized_x, shape_.inputs};
+    for (size_t r = 0; shape_.quantizes_inputs && r < rows; ++r)
+        QuantizeRow(input.x + r * input.x_stride, shape_.inputs, input.quantized_x.At(r));
+    return input;
+}
+
+/* At most kChunkRows rows of h0 as integers, where some weights want them. */
+inline QuantizedRows RecurrentLayer::QuantizeState(const State &state, size_t rows, const Workspace &workspace) const {
+    const QuantizedRows quantized = {workspace.quantized_h, shape_.outputs};
+    for (size_t r = 0; shape_.quantizes_outputs && r < rows; ++r)
+        QuantizeRow(state.h + r * shape_.stride, shape_.outputs, quantized.At(r));
+    return quantized;
 }
 
 /* A step that was not started with others. */
@@ -123,7 +148,9 @@ inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool backwar
     for (size_t row = 0; row < x.rows; row += kChunkRows) {
         StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
         input.backward = backward;
-        Step(input, StateAt(before, row), StateAt(after, row), workspace.scratch,
+        const State from = StateAt(before, row);
+        input.quantized_h = QuantizeState(from, input.rows, workspace);
+        Step(input, from, StateAt(after, row), workspace.scratch,
              teamwork.For(Work(input.rows, shape_.inputs + shape_.outputs)));
     }
 }
@@ -168,12 +195,27 @@ inline void RecurrentLayer::KeepRows(const State &from, size_t begin, size_t end
         std::copy_n(from.c + offset, count, to.c + offset);
 }
 
+/* Whether a step can work in a caller's state: its rows are as those of the workspace. */
+inline bool RecurrentLayer::IsInPlace(const pymps_engine_state &state) const {
+    const auto is_aligned = [](const float *data) { return reinterpret_cast<uintptr_t>(data) % kAlignment == 0; };
+    return state.row_floats == shape_.outputs && shape_.stride == shape_.outputs && is_aligned(state.h) &&
+           is_aligned(state.c);
+}
+
 inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
     const size_t all_rows = sequence.x[0].rows;
-    const Workspace workspace(shape_, sequence.steps, all_rows, memory);
-    const State *before = &workspace.states[0], *after = &workspace.states[1];
+    Workspace workspace(shape_, sequence.steps, all_rows, memory);
+    State *before = &workspace.states[0], *after = &workspace.states[1];
     const Teamwork teamwork = ShareWork(sequence, team);
-    LoadState(sequence.initial, all_rows, *before);
+    const bool one_step = sequence.steps == 1;
+    const bool reads_in_place = one_step && sequence.initial != nullptr && IsInPlace(*sequence.initial);
+    const bool writes_in_place = one_step && IsInPlace(sequence.states[0]);
+    if (reads_in_place)
+        *before = {sequence.initial->h, sequence.initial->c};
+    else
+        LoadState(sequence.initial, all_rows, *before);
+    if (writes_in_place)
+        *after = {sequence.states->h, sequence.states->c};
 
     size_t chunk_end = 0;
     float *gates = nullptr; // of the next step, if it was started with its chunk
@@ -188,8 +230,13 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
                 StartChunk(&x, steps, workspace, teamwork);
         }
         if (gates != nullptr) {
-            Step({x.rows, nullptr, 0, gates, true, backward}, *before, *after, workspace.scratch,
-                 teamwork.For(Work(x.rows, shape_.outputs)));
+            StepInput input;
+            input.rows = x.rows;
+            input.gates = gates;
+            input.started = true;
+            input.backward = backward;
+            input.quantized_h = QuantizeState(*before, x.rows, workspace);
+            Step(input, *before, *after, workspace.scratch, teamwork.For(Work(x.rows, shape_.outputs)));
             gates += x.rows * shape_.gates;
         } else {
             WholeStep(x, backward, workspace, *before, *after, teamwork);
@@ -205,7 +252,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
         KeepRows(*after, next_rows, x.rows, *before);
         std::swap(before, after);
     }
-    if (sequence.state_count == 1)
+    if (sequence.state_count == 1 && !writes_in_place)
         StoreState(*before, all_rows, sequence.states[0]);
 }
 

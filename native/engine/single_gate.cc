@@ -25,7 +25,8 @@ class SingleGate final : public RecurrentLayer {
     }
 
   private:
-    void StartRows(const float *const *x, size_t rows, float *gates, Team *team) const override;
+    void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                   Team *team) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch,
               Team *team) const override;
 
@@ -35,14 +36,19 @@ class SingleGate final : public RecurrentLayer {
 bool SingleGate::Pack(const pymps_engine_single_gate &description) {
     const Panels panels = GatePanels(description.outputs);
     const size_t stride = panels.PaddedOutputs();
+    const bool is_bounded = IsSigmoid(description.gate.neuron) || IsPlainTanH(description.gate.neuron);
+    if (!gate_.Pack(description.gate, nullptr, description.inputs, description.unit_input, description.half_weights,
+                    /*may_be_wide=*/HasByteProducts() && is_bounded, panels))
+        return false;
     SetShape({description.inputs, description.outputs, stride, /*has_memory_cell=*/false, /*gates=*/stride,
-              /*scratch=*/0});
-    return gate_.Pack(description.gate, nullptr, description.inputs, description.unit_input, description.half_weights,
-                      panels);
+              /*scratch=*/0, gate_.bytes[kInputWeights].gate_count() > 0,
+              gate_.bytes[kRecurrentWeights].gate_count() > 0});
+    return true;
 }
 
-void SingleGate::StartRows(const float *const *x, size_t rows, float *gates, Team *team) const {
-    StartGate(gate_, x, rows, {gates, shape().stride, kLanes}, team);
+void SingleGate::StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
+                           Team *team) const {
+    StartGate(gate_, x, quantized_x, rows, {gates, shape().stride, kLanes}, team);
 }
 
 void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *, Team *team) const {

@@ -68,7 +68,7 @@ struct pymps_engine_team {
     bool IsForked() const;
 
     alignas(pymps::engine::kAlignment) std::atomic<uint64_t> epoch_{0}; /* counts the forks; it comes with: */
-    Task task_ = nullptr;                                                /* null: the end */
+    Task task_ = nullptr;                                               /* null: the end */
     const void *context_ = nullptr;
 
     alignas(pymps::engine::kAlignment) std::atomic<bool> is_busy_{false};

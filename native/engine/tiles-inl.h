@@ -50,13 +50,13 @@ struct Share {
  * are so few that one thread would have much more to do than another; by rows then, of which a thread takes whole
  * tiles. Either way the tiles are those of a single thread, and so is every sum. */
 struct Cut {
-    size_t panels, row_tiles;
+    size_t panels, row_tiles = 1;
     size_t threads = 1;
     bool by_panels = true;
 
-    Cut(const Panels &all, size_t rows, const Team *team)
-        : panels((all.vectors + all.panel_vectors - 1) / all.panel_vectors),
-          row_tiles((rows + kTileRows - 1) / kTileRows) {
+    Cut(const Panels &all, size_t rows, const Team *team) : panels(all.count) {
+        if (rows > kTileRows)
+            row_tiles = (rows + kTileRows - 1) / kTileRows;
         if (team == nullptr || std::max(panels, row_tiles) < 2)
             return;
         threads = team->threads();
@@ -70,30 +70,39 @@ struct Cut {
     }
 };
 
+/* Calls f(tile) for all tiles of some panels. */
+template <class Function>
+HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, size_t row_tiles, Share tiles,
+                              bool backward, const Function &f) {
+    // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
+    const size_t tile_panels = rows == 1 ? kTileRows : kTileRows / std::clamp(rows, size_t{1}, kTileRows);
+    const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
+    for (size_t i = 0; i < count; ++i) {
+        const size_t panel = columns.begin + (backward ? count - 1 - i : i) * tile_panels;
+        const size_t first = panel * panels.panel_vectors;
+        const size_t end = std::min(std::min(panel + tile_panels, columns.end) * panels.panel_vectors, panels.vectors);
+        if (row_tiles == 1) {
+            f(Block{first, end - first, 0, rows});
+            continue;
+        }
+        for (size_t tile = tiles.begin; tile < tiles.end; ++tile) {
+            const size_t row = rows * tile / row_tiles, row_end = rows * (tile + 1) / row_tiles;
+            f(Block{first, end - first, row, row_end - row});
+        }
+    }
+}
+
 /* Calls f(tile) for all tiles, on all threads of the team, `backward` from the last outputs to the first; those that
  * share weights follow each other. */
 template <class Function>
 HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool backward, const Function &f) {
     const Cut cut(panels, rows, team);
-    // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
-    const size_t tile_panels = kTileRows / std::clamp(rows, size_t{1}, kTileRows);
-    const auto run = [&](size_t thread) HWY_ATTR {
-        const Share columns = cut.Columns(thread), row_tiles = cut.RowTiles(thread);
-        const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
-        for (size_t i = 0; i < count; ++i) {
-            const size_t panel = columns.begin + (backward ? count - 1 - i : i) * tile_panels;
-            const size_t first = panel * panels.panel_vectors;
-            const size_t end = std::min(std::min(panel + tile_panels, columns.end) * panels.panel_vectors, panels.vectors);
-            for (size_t tile = row_tiles.begin; tile < row_tiles.end; ++tile) {
-                const size_t row = rows * tile / cut.row_tiles, row_end = rows * (tile + 1) / cut.row_tiles;
-                f(Block{first, end - first, row, row_end - row});
-            }
-        }
-    };
     if (cut.threads > 1)
-        team->Run(run);
+        team->Run([&](size_t thread) HWY_ATTR {
+            ForEachTileOf(panels, cut.Columns(thread), rows, cut.row_tiles, cut.RowTiles(thread), backward, f);
+        });
     else
-        run(0);
+        ForEachTileOf(panels, {0, cut.panels}, rows, cut.row_tiles, {0, cut.row_tiles}, backward, f);
 }
 
 /* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */

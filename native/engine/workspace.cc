@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/byte_weights.h"
+
 namespace pymps::engine {
 
 Workspace::Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
@@ -12,12 +14,18 @@ Workspace::Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, voi
     x = Take(chunk_rows, shape.inputs);
     gates = Take(chunk_rows, shape.gates);
     scratch = Take(chunk_rows, shape.scratch);
+    quantized_x = TakeBytes(shape.quantizes_inputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.inputs)) : 0);
+    quantized_h = TakeBytes(shape.quantizes_outputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.outputs)) : 0);
+}
+
+char *Workspace::TakeBytes(size_t bytes) {
+    const size_t offset = bytes_;
+    bytes_ = AddSizes(bytes_, RoundUp(bytes, kAlignment));
+    return memory_ == nullptr ? nullptr : memory_ + offset;
 }
 
 float *Workspace::Take(size_t rows, size_t columns) {
-    const size_t offset = bytes_;
-    bytes_ = AddSizes(bytes_, RoundUp(MultiplySizes(MultiplySizes(rows, columns), sizeof(float)), kAlignment));
-    return memory_ == nullptr ? nullptr : reinterpret_cast<float *>(memory_ + offset);
+    return reinterpret_cast<float *>(TakeBytes(MultiplySizes(MultiplySizes(rows, columns), sizeof(float))));
 }
 
 } // namespace pymps::engine

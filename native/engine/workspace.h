@@ -15,8 +15,9 @@ struct WorkspaceShape {
     size_t inputs, outputs;
     size_t stride; /* of a state's row: the outputs, padded */
     bool has_memory_cell;
-    size_t gates;   /* W x + b of all gates */
-    size_t scratch; /* whatever a step keeps to itself */
+    size_t gates;                             /* W x + b of all gates */
+    size_t scratch;                           /* whatever a step keeps to itself */
+    bool quantizes_inputs, quantizes_outputs; /* rows of x and of h0 as integers */
 };
 
 /* Rows of state->h and state->c. Without a memory cell c is NULL. */
@@ -31,12 +32,14 @@ class Workspace {
 
     size_t bytes() const { return bytes_; }
 
-    State states[2]; /* before and after a step, in turn */
-    float *x;        /* float16 input, converted */
-    float *gates;    /* of a chunk */
+    State states[2];                 /* before and after a step, in turn */
+    float *x;                        /* float16 input, converted */
+    float *gates;                    /* of a chunk */
+    char *quantized_x, *quantized_h; /* rows for weights that are bytes */
     float *scratch;
 
   private:
+    char *TakeBytes(size_t bytes);
     float *Take(size_t rows, size_t columns);
 
     char *memory_;

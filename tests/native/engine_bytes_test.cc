@@ -29,7 +29,7 @@ Floats Products(const Bytes &bytes, size_t columns, Part part, Floats rows) {
     const pymps_engine_sequence sequence = {1, &x, &out, part == kInput ? nullptr : &h0, &state, 1};
     const std::unique_ptr<void, test::FreeAligned> workspace(
         ::operator new(pymps_engine_workspace_bytes(layer, 1, row_count), std::align_val_t(64)));
-    pymps_engine_layer_run(layer, &sequence, workspace.get());
+    pymps_engine_layer_run(layer, &sequence, workspace.get(), nullptr);
     pymps_engine_layer_destroy(layer);
     return y;
 }

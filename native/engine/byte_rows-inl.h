@@ -1,0 +1,137 @@
+/* Rows of activations as integers, for products with weights that are bytes.
+ *
+ * A row is a scale times integers of at most kMostQuantized, so that each is off by at most 2^-16 of the largest. Where
+ * the row has an infinity or a NaN, the scale is NaN, and so are the products. */
+#if defined(PYMPS_ENGINE_BYTE_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PYMPS_ENGINE_BYTE_ROWS_INL_H
+#undef PYMPS_ENGINE_BYTE_ROWS_INL_H
+#else
+#define PYMPS_ENGINE_BYTE_ROWS_INL_H
+#endif
+
+#include <cstring>
+#include <utility>
+
+#include "engine/byte_weights.h"
+#include "engine/memory.h"
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace pymps::engine {
+namespace HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+inline constexpr float kMostQuantized = 127 * 256; // the high part is then a signed byte, rounded too
+
+/* Whether the machine multiplies four unsigned bytes with four signed ones at once (AVX-512 VNNI). The integers are
+ * then split into two signed bytes, high * 256 + low; elsewhere they are 16 bits. */
+inline bool HasByteProducts() {
+#if HWY_TARGET == HWY_AVX3
+    static const bool has = __builtin_cpu_supports("avx512vnni");
+    return has;
+#else
+    return false;
+#endif
+}
+
+/* What stands before the integers of a row. */
+struct QuantizedHeader {
+    float scale;
+    int32_t sum;               // of the integers
+    int32_t high_sum, low_sum; // of their two parts, where they are split
+};
+
+/* A row in the engine's scratch memory: the header, then for split rows all high bytes and all low bytes, otherwise 16
+ * bits for each column, in which the middle two of each quad have changed places. Zero up to whole vectors. */
+class QuantizedRow {
+  public:
+    QuantizedRow(void *memory, size_t columns)
+        : memory_(static_cast<char *>(memory)), padded_(RoundUp(columns, kAlignment)) {}
+
+    QuantizedHeader &header() const { return *reinterpret_cast<QuantizedHeader *>(memory_); }
+    int8_t *high() const { return reinterpret_cast<int8_t *>(memory_ + kAlignment); }
+    int8_t *low() const { return high() + padded_; }
+    int16_t *whole() const { return reinterpret_cast<int16_t *>(memory_ + kAlignment); }
+
+  private:
+    char *memory_;
+    size_t padded_;
+};
+
+/* The bits of the largest magnitude; those of infinity and NaN are larger than a number's. */
+HWY_INLINE int32_t LargestMagnitude(const float *row, size_t columns) {
+    const hn::ScalableTag<float> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    auto largest = hn::Zero(di);
+    size_t i = 0;
+    for (; i + hn::MaxLanes(d) <= columns; i += hn::MaxLanes(d))
+        largest = hn::Max(largest, hn::BitCast(di, hn::Abs(hn::LoadU(d, row + i))));
+    HWY_ALIGN float rest[hn::MaxLanes(d)] = {};
+    std::memcpy(rest, row + i, (columns - i) * sizeof(float));
+    largest = hn::Max(largest, hn::BitCast(di, hn::Abs(hn::Load(d, rest))));
+    return hn::GetLane(hn::MaxOfLanes(di, largest));
+}
+
+/* Writes a vector of a row's integers to its place, and adds it to the sums. */
+template <class VI>
+HWY_INLINE void StoreQuantized(VI values, size_t at, const QuantizedRow &row, VI *high_sum, VI *sum) {
+    const hn::DFromV<VI> di;
+    *sum = hn::Add(*sum, values);
+    if (HasByteProducts()) {
+        const hn::Rebind<int8_t, decltype(di)> d8;
+        const auto high = hn::ShiftRight<8>(hn::Add(values, hn::Set(di, 128)));
+        *high_sum = hn::Add(*high_sum, high);
+        hn::StoreU(hn::DemoteTo(d8, high), d8, row.high() + at);
+        hn::StoreU(hn::DemoteTo(d8, hn::Sub(values, hn::ShiftLeft<8>(high))), d8, row.low() + at);
+    } else {
+        const hn::Rebind<int16_t, decltype(di)> d16;
+        hn::StoreU(hn::DemoteTo(d16, values), d16, row.whole() + at);
+    }
+}
+
+inline void QuantizeRow(const float *from, size_t columns, const QuantizedRow &to) {
+    const hn::ScalableTag<float> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    constexpr size_t kVector = hn::MaxLanes(d);
+    const int32_t bits = LargestMagnitude(from, columns);
+    float largest;
+    std::memcpy(&largest, &bits, sizeof(largest));
+    const bool is_number = bits < 0x7F800000, is_zero = largest < 0x1p-100f; // so small that its inverse is in danger
+    const float inverse = !is_number || is_zero ? 0 : kMostQuantized / largest;
+
+    auto high_sum = hn::Zero(di), sum = hn::Zero(di);
+    size_t i = 0;
+    for (; i + kVector <= columns; i += kVector)
+        StoreQuantized(hn::NearestInt(hn::Mul(hn::LoadU(d, from + i), hn::Set(d, inverse))), i, to, &high_sum, &sum);
+    const size_t end = RoundUp(columns, kAlignment);
+    for (; i < end; i += kVector) {
+        HWY_ALIGN float rest[kVector] = {};
+        if (i < columns)
+            std::memcpy(rest, from + i, (columns - i) * sizeof(float));
+        StoreQuantized(hn::NearestInt(hn::Mul(hn::Load(d, rest), hn::Set(d, inverse))), i, to, &high_sum, &sum);
+    }
+    QuantizedHeader &header = to.header();
+    header.scale = !is_number ? largest - largest : is_zero ? 0 : largest / kMostQuantized;
+    header.sum = hn::GetLane(hn::SumOfLanes(di, sum));
+    header.high_sum = hn::GetLane(hn::SumOfLanes(di, high_sum));
+    header.low_sum = header.sum - 256 * header.high_sum;
+    if (!HasByteProducts()) {
+        for (size_t quad = 0; quad < columns; quad += kQuad)
+            std::swap(to.whole()[quad + 1], to.whole()[quad + 2]);
+    }
+}
+
+/* Some of them one after the other. */
+struct QuantizedRows {
+    char *data;
+    size_t columns;
+
+    QuantizedRow At(size_t row) const { return QuantizedRow(data + row * QuantizedRowBytes(columns), columns); }
+};
+
+} // namespace HWY_NAMESPACE
+} // namespace pymps::engine
+HWY_AFTER_NAMESPACE();
+
+#endif
