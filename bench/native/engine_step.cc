@@ -120,17 +120,27 @@ struct Kind {
 double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_t steps, size_t rows,
                pymps_engine_team *team) {
     pymps_engine_layer *layer = kind.create(inputs, outputs, half);
-    std::vector<float> x(steps * rows * inputs, 0.5f), y(steps * rows * outputs), h0(rows * outputs), c0(h0), h1(h0),
-        c1(h0);
+    std::vector<float> x(steps * rows * inputs, 0.5f), y(steps * rows * outputs);
+    const size_t count = rows * outputs;
+    const AlignedArray<float> memory = AllocateAligned<float>(4 * pymps::engine::RoundUp(count, 16));
+    std::fill_n(memory.get(), 4 * pymps::engine::RoundUp(count, 16), 0.0f);
+    pymps_engine_state states[2];
+    for (size_t i = 0; i < 2; ++i)
+        states[i] = {memory.get() + 2 * i * pymps::engine::RoundUp(count, 16),
+                     memory.get() + (2 * i + 1) * pymps::engine::RoundUp(count, 16), outputs};
     std::vector<pymps_engine_matrix> sources, destinations;
     for (size_t step = 0; step < steps; ++step) {
         sources.push_back({x.data() + step * rows * inputs, rows, inputs * 4, PYMPS_ENGINE_FLOAT32});
         destinations.push_back({y.data() + step * rows * outputs, rows, outputs * 4, PYMPS_ENGINE_FLOAT32});
     }
-    const pymps_engine_state before = {h0.data(), c0.data(), outputs}, after = {h1.data(), c1.data(), outputs};
-    const pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &before, &after, 1};
+    // As a stream does: two states and two directions in turn.
+    pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &states[0], &states[1], 1, false};
     const AlignedArray<char> workspace = AllocateAligned<char>(pymps_engine_workspace_bytes(layer, steps, rows));
-    const double time = Nanoseconds([&] { pymps_engine_layer_run(layer, &sequence, workspace.get(), team); });
+    const double time = Nanoseconds([&] {
+        pymps_engine_layer_run(layer, &sequence, workspace.get(), team);
+        std::swap(states[0], states[1]);
+        sequence.descending = !sequence.descending;
+    });
     pymps_engine_layer_destroy(layer);
     return time / double(steps);
 }

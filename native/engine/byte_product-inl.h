@@ -20,52 +20,83 @@ namespace hn = hwy::HWY_NAMESPACE;
 /* Bytes of weights are centred on this, so that the sums stay small. */
 inline constexpr int kByteCentre = 128;
 
+/* As many sums as two rows of 16-bit weights leave room for. */
+inline constexpr size_t kDotVectors = 4;
+
 /* How many quads, of four products below 2^23 each, an int32 holds. */
 inline constexpr size_t kMostQuads = 63;
 
 #if HWY_TARGET == HWY_AVX3
 
-/* Not in the target's own list of features: one that HasByteProducts has found. */
-#define PYMPS_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
+/* The target's features and the one that HasByteProducts has found. */
+#define PYMPS_VNNI __attribute__((target(HWY_TARGET_STR ",avx512vnni")))
 
-/* dots[v] = sum over the columns of (w - centre) * x, w of two planes together, for kVectors vectors that stand side by
- * side in each quad. Each of the sums belongs to one power of 256. */
-template <size_t kVectors, size_t kPlanes>
-PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, const QuantizedRow &x,
-                                      float *dots) {
+/* So early that the sums get registers; the compiler by itself would take its time. */
+#define PYMPS_UNROLL _Pragma("clang loop unroll(full)")
+
+/* dots[r][v] = sum over the columns of (w - centre) * x, w of two planes together, for kRows rows of x and kVectors
+ * vectors that stand side by side in each quad. Each of the sums belongs to one power of 256. */
+template <size_t kRows, size_t kVectors, size_t kPlanes>
+PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, const QuantizedRow *x,
+                                      float *dots, size_t dots_stride) {
     constexpr size_t kBytes = 64;
-    __m512i sums[kVectors][kPlanes + 1];
-    for (auto &of_vector : sums) {
-        for (auto &sum : of_vector)
-            sum = _mm512_setzero_si512();
+    __m512i sums[kRows][kVectors][kPlanes + 1];
+    const int8_t *high[kRows], *low[kRows];
+    PYMPS_UNROLL
+    for (size_t r = 0; r < kRows; ++r) {
+        high[r] = x[r].high();
+        low[r] = x[r].low();
+        PYMPS_UNROLL
+        for (size_t v = 0; v < kVectors; ++v) {
+            PYMPS_UNROLL
+            for (size_t power = 0; power <= kPlanes; ++power)
+                sums[r][v][power] = _mm512_setzero_si512();
+        }
     }
-    const int8_t *high = x.high(), *low = x.low();
-    for (size_t quad = 0; quad < quads; ++quad, w += quad_stride, high += kQuad, low += kQuad) {
-        int32_t high_bits, low_bits;
-        std::memcpy(&high_bits, high, kQuad);
-        std::memcpy(&low_bits, low, kQuad);
-        const __m512i x_high = _mm512_set1_epi32(high_bits), x_low = _mm512_set1_epi32(low_bits);
+    const auto broadcast = [](const int8_t *quad) {
+        int32_t bits;
+        std::memcpy(&bits, quad, kQuad);
+        return bits;
+    };
+    for (size_t quad = 0; quad < quads; ++quad, w += quad_stride) {
         for (size_t i = 0; i < kVectors * kPlanes; ++i)
             hwy::Prefetch(w + kColumnsAhead * quad_stride + i * kBytes);
+        __m512i x_high[kRows], x_low[kRows];
+        PYMPS_UNROLL
+        for (size_t r = 0; r < kRows; ++r) {
+            x_high[r] = _mm512_set1_epi32(broadcast(high[r] + quad * kQuad));
+            x_low[r] = _mm512_set1_epi32(broadcast(low[r] + quad * kQuad));
+        }
+        PYMPS_UNROLL
         for (size_t v = 0; v < kVectors; ++v) {
+            PYMPS_UNROLL
             for (size_t plane = 0; plane < kPlanes; ++plane) {
                 const __m512i weights = _mm512_load_si512(w + (v * kPlanes + plane) * kBytes);
-                __m512i *const sum = &sums[v][kPlanes - 1 - plane];
-                sum[1] = _mm512_dpbusd_epi32(sum[1], weights, x_high);
-                sum[0] = _mm512_dpbusd_epi32(sum[0], weights, x_low);
+                const size_t power = kPlanes - 1 - plane;
+                PYMPS_UNROLL
+                for (size_t r = 0; r < kRows; ++r) {
+                    sums[r][v][power + 1] = _mm512_dpbusd_epi32(sums[r][v][power + 1], weights, x_high[r]);
+                    sums[r][v][power] = _mm512_dpbusd_epi32(sums[r][v][power], weights, x_low[r]);
+                }
             }
         }
     }
-    const QuantizedHeader &header = x.header();
-    const __m512i centre_high = _mm512_set1_epi32(kByteCentre * header.high_sum),
-                  centre_low = _mm512_set1_epi32(kByteCentre * header.low_sum);
-    for (size_t v = 0; v < kVectors; ++v) {
-        sums[v][kPlanes] = _mm512_sub_epi32(sums[v][kPlanes], centre_high);
-        sums[v][kPlanes - 1] = _mm512_sub_epi32(sums[v][kPlanes - 1], centre_low);
-        __m512 dot = _mm512_cvtepi32_ps(sums[v][kPlanes]);
-        for (size_t power = kPlanes; power-- > 0;)
-            dot = _mm512_fmadd_ps(dot, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(sums[v][power]));
-        _mm512_store_ps(dots + v * kLanes, dot);
+    PYMPS_UNROLL
+    for (size_t r = 0; r < kRows; ++r) {
+        const QuantizedHeader &header = x[r].header();
+        const __m512i centre_high = _mm512_set1_epi32(kByteCentre * header.high_sum),
+                      centre_low = _mm512_set1_epi32(kByteCentre * header.low_sum);
+        PYMPS_UNROLL
+        for (size_t v = 0; v < kVectors; ++v) {
+            __m512i *const sum = sums[r][v];
+            sum[kPlanes] = _mm512_sub_epi32(sum[kPlanes], centre_high);
+            sum[kPlanes - 1] = _mm512_sub_epi32(sum[kPlanes - 1], centre_low);
+            __m512 dot = _mm512_cvtepi32_ps(sum[kPlanes]);
+            PYMPS_UNROLL
+            for (size_t power = kPlanes; power-- > 0;)
+                dot = _mm512_fmadd_ps(dot, _mm512_set1_ps(256.0f), _mm512_cvtepi32_ps(sum[power]));
+            _mm512_store_ps(dots + r * dots_stride + v * kLanes, dot);
+        }
     }
 }
 
@@ -122,54 +153,69 @@ HWY_NOINLINE void DotWhole(const uint8_t *w, size_t quad_stride, size_t quads, c
         hn::Store(totals[v], d, dots + v * kLanes);
 }
 
-template <size_t kVectors>
-HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_stride, const QuantizedRow &x,
-                    float *dots) {
+/* DotSplit or DotWhole, as the weights and the machine want it. */
+template <size_t kRows, size_t kVectors>
+HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_stride, const QuantizedRow *x,
+                    float *dots, size_t dots_stride) {
 #if HWY_TARGET == HWY_AVX3
     if (weights.is_wide())
-        return DotSplit<kVectors, 2>(w, quad_stride, weights.quads(), x, dots);
+        return DotSplit<kRows, kVectors, 2>(w, quad_stride, weights.quads(), x, dots, dots_stride);
     if (HasByteProducts())
-        return DotSplit<kVectors, 1>(w, quad_stride, weights.quads(), x, dots);
+        return DotSplit<kRows, kVectors, 1>(w, quad_stride, weights.quads(), x, dots, dots_stride);
 #endif
-    DotWhole<kVectors>(w, quad_stride, weights.quads(), x, dots);
+    for (size_t r = 0; r < kRows; ++r)
+        DotWhole<kVectors>(w, quad_stride, weights.quads(), x[r], dots + r * dots_stride);
 }
 
 /* The dot products of all vectors of a panel, `vectors` of them, a power of two times the gates that are here. */
-inline void DotPanel(const ByteWeights &weights, const uint8_t *w, size_t vectors, const QuantizedRow &x, float *dots) {
+template <size_t kRows>
+HWY_INLINE void DotPanel(const ByteWeights &weights, const uint8_t *w, size_t vectors, const QuantizedRow *x,
+                         float *dots) {
     const size_t bytes = kQuad * kLanes * (weights.is_wide() ? 2 : 1), quad_stride = vectors * bytes;
     size_t v = 0;
-    for (; v + kSums <= vectors; v += kSums)
-        Dot<kSums>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes);
-    for (; v + kSums / 2 <= vectors; v += kSums / 2)
-        Dot<kSums / 2>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes);
+    for (; v + kDotVectors <= vectors; v += kDotVectors)
+        Dot<kRows, kDotVectors>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes, vectors * kLanes);
     for (; v < vectors; ++v)
-        Dot<1>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes);
+        Dot<kRows, 1>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes, vectors * kLanes);
+}
+
+/* sums += weights * x for one row of a panel, out of the dot products of its integers. */
+inline void AddDots(const ByteWeights &weights, const Block &panel, size_t layer_gates, const QuantizedHeader &x,
+                    const float *dots, float *sums) {
+    const hn::ScalableTag<float> d;
+    const hn::RebindToSigned<decltype(d)> di;
+    const size_t gates = weights.gate_count();
+    const float *const steps = weights.Steps(panel.first), *const minima = weights.Minima(panel.first);
+    const auto scale = hn::Set(d, x.scale), x_sum = hn::Mul(scale, hn::ConvertTo(d, hn::Set(di, x.sum)));
+    for (size_t vector = 0, v = 0; vector < panel.vectors; ++vector) {
+        for (size_t slot = 0; slot < gates; ++slot, ++v) {
+            float *const sum = sums + (vector * layer_gates + weights.gate(slot)) * kLanes;
+            const auto step = hn::Load(d, steps + v * kLanes);
+            const auto centre = hn::MulAdd(step, hn::Set(d, float{kByteCentre}), hn::Load(d, minima + v * kLanes));
+            const auto dot = hn::MulAdd(hn::Mul(scale, step), hn::Load(d, dots + v * kLanes), hn::Load(d, sum));
+            hn::Store(hn::MulAdd(centre, x_sum, dot), d, sum);
+        }
+    }
 }
 
 /* sums[r] += weights * x[r] for the rows of a panel. The sums begin at the panel, and hold for each vector
  * `layer_gates` gates. */
 inline void AddByteProducts(const ByteWeights &weights, const Block &panel, size_t layer_gates, const QuantizedRows &x,
                             float *sums, size_t sums_stride) {
-    const hn::ScalableTag<float> d;
     if (weights.gate_count() == 0)
         return;
-    const size_t gates = weights.gate_count(), vectors = panel.vectors * gates;
+    const size_t vectors = panel.vectors * weights.gate_count();
     const uint8_t *const w = weights.Slice(panel.first);
-    const float *const steps = weights.Steps(panel.first), *const minima = weights.Minima(panel.first);
-    HWY_ALIGN float dots[kSums * kLanes];
-    for (size_t r = 0; r < panel.rows; ++r, sums += sums_stride) {
-        const QuantizedRow row = x.At(panel.row + r);
-        DotPanel(weights, w, vectors, row, dots);
-        const auto scale = hn::Set(d, row.header().scale);
-        const auto x_sum =
-            hn::Mul(scale, hn::ConvertTo(d, hn::Set(hn::RebindToSigned<decltype(d)>(), row.header().sum)));
-        for (size_t v = 0; v < vectors; ++v) {
-            float *const sum = sums + (v / gates * layer_gates + weights.gate(v % gates)) * kLanes;
-            const auto step = hn::Load(d, steps + v * kLanes);
-            const auto centre = hn::MulAdd(step, hn::Set(d, float{kByteCentre}), hn::Load(d, minima + v * kLanes));
-            const auto dot = hn::MulAdd(hn::Mul(scale, step), hn::Load(d, dots + v * kLanes), hn::Load(d, sum));
-            hn::Store(hn::MulAdd(centre, x_sum, dot), d, sum);
-        }
+    HWY_ALIGN float dots[2 * kMaxGates * kPanelVectors * kLanes];
+    for (size_t r = 0; r < panel.rows;) {
+        const bool two = r + 2 <= panel.rows;
+        const QuantizedRow rows[] = {x.At(panel.row + r), x.At(panel.row + r + two)};
+        if (two)
+            DotPanel<2>(weights, w, vectors, rows, dots);
+        else
+            DotPanel<1>(weights, w, vectors, rows, dots);
+        for (size_t i = 0; i <= two; ++i, ++r, sums += sums_stride)
+            AddDots(weights, panel, layer_gates, rows[i].header(), dots + i * vectors * kLanes, sums);
     }
 }
 

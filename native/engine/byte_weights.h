@@ -29,7 +29,8 @@ class ByteWeights {
      * runs out. */
     bool Pack(const Panels &panels, const pymps_engine_bytes *gates, size_t gate_count, size_t columns);
 
-    /* Whether all gates of the source can be kept in 16 bits without losing what float16 keeps: see PackWide. */
+    /* Whether all gates of the source can be kept in 16 bits without losing what float16 keeps, and are worth it: see
+     * PackWide. */
     static bool FitsWide(const PartSource &source, size_t gate_count, size_t outputs);
     /* Keeps all gates of a source that fits as multiples of a power of two for each output, in 16 bits. False when
      * memory runs out. */

@@ -55,7 +55,9 @@ typedef struct pymps_engine_lstm {
     size_t inputs, outputs;  /* both at least 1 */
     bool unit_input;         /* every W is the identity; inputs == outputs */
     bool memory_is_diagonal; /* every V is a vector, multiplied element by element */
-    bool half_weights;       /* keep W, U and V as float16 (rounded to nearest even), but for bytes; b stays float32 */
+    bool half_weights; /* keep W, U and V, but for bytes, in 16 bits: as float16 (rounded to nearest even) or, for a
+                        * U that is multiplied faster as integers, as multiples of a step for each output that
+                        * rounds no coarser than float16 at the root mean square; b stays float32 */
     pymps_engine_gate input_gate, forget_gate, cell_gate, output_gate;
     pymps_engine_neuron cell_to_output;
 } pymps_engine_lstm;
@@ -127,6 +129,9 @@ typedef struct pymps_engine_sequence {
     const pymps_engine_state *states;  /* `state_count` results, x[0].rows rows each; none may overlap `initial` */
     size_t state_count;                /* 1: after the last step; `steps`: after each step. A row that has ended
                                         * (its step had fewer rows) repeats its last state. */
+    bool descending; /* The first step takes the outputs from the last to the first, the second one the other way round,
+                      * and so on. The results are the same; but where a run begins as the one before has ended, the
+                      * caches still hold what it reads first. */
 } pymps_engine_sequence;
 
 /* Threads that runs share their work with, where that pays. */

@@ -22,18 +22,18 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/* A single row sums a whole panel in registers. */
+/* As wide as the panels of an LSTM are with their four gates. */
 inline Panels GatePanels(size_t outputs) {
-    return Panels(outputs, kLanes, kSums);
+    return Panels(outputs, kLanes, kMaxGates * kPanelVectors);
 }
 
 /* sums = W x + b, for all outputs of any number of rows. */
 inline void StartGate(const GateWeights &gate, const float *const *x, const QuantizedRows &quantized_x, size_t rows,
                       const Grid &all_sums, Team *team) {
-    ForEachTile(team, gate.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
+    ForEachTile(team, gate.panels, rows, /*descending=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid sums = all_sums.Of(tile);
         const float *const *in[] = {x + tile.row};
-        ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        ForEachPanel(gate.panels, tile, /*descending=*/false, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *out = sums.At(0, vector);
             SumProducts(gate.weights, kInputWeights, 1, in, panel, {gate.Bias(panel.first), 0, out, sums.row_stride});
             AddByteProducts(gate.bytes[kInputWeights], panel, 1, quantized_x, out, sums.row_stride);
@@ -51,7 +51,7 @@ inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput 
         v(input_gate.data, input_gate.row_stride, tile);
     const float *const *in[] = {x.rows, u.rows, v.rows};
     const Grid sums = all_sums.Of(tile);
-    ForEachPanel(gate.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+    ForEachPanel(gate.panels, tile, input.descending, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *out = sums.At(0, vector);
         if (input.started)
             SumProducts(gate.weights, kRecurrentWeights, gate.part_count - 1, in + kRecurrentWeights, panel,

@@ -34,7 +34,7 @@ class Lstm final : public RecurrentLayer {
               Team *team) const override;
     void StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
                   float *output_gate) const;
-    void OutputTile(const Block &tile, const State &after, float *output_gate) const;
+    void OutputTile(const Block &tile, bool descending, const State &after, float *output_gate) const;
 
     /* Rows of gates, of which each vector has four; and rows of anything else. */
     Grid GateGrid(float *gates) const { return {gates, shape().gates, kMaxGates * kLanes}; }
@@ -55,10 +55,10 @@ bool Lstm::Pack(const pymps_engine_lstm &lstm) {
 
 void Lstm::StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *all_gates,
                      Team *team) const {
-    ForEachTile(team, weights_.panels, rows, /*backward=*/false, [&](const Block &tile) HWY_ATTR {
+    ForEachTile(team, weights_.panels, rows, /*descending=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid gates = GateGrid(all_gates).Of(tile);
         const float *const *in[] = {x + tile.row};
-        ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        ForEachPanel(weights_.panels, tile, /*descending=*/false, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kInputPart, 1, in, panel,
                         {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
@@ -79,7 +79,7 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const State &befo
     Grid gates = {buffer, kMaxGates * tile.vectors * kLanes, kMaxGates * kLanes};
     if (input.started) {
         gates = GateGrid(input.gates).Of(tile);
-        ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        ForEachPanel(weights_.panels, tile, input.descending, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kRecurrentPart, 2, in + kRecurrentPart, panel,
                         {sums, gates.row_stride, sums, gates.row_stride});
@@ -87,7 +87,7 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const State &befo
                             gates.row_stride);
         });
     } else {
-        ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+        ForEachPanel(weights_.panels, tile, input.descending, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kInputPart, 3, in, panel,
                         {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
@@ -108,11 +108,11 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const State &befo
 }
 
 /* The output gate with a full V: needs all of c1, hence a pass of its own. */
-void Lstm::OutputTile(const Block &tile, const State &after, float *output_gate) const {
+void Lstm::OutputTile(const Block &tile, bool descending, const State &after, float *output_gate) const {
     const Grid gates = StateGrid(output_gate).Of(tile);
     const TileRows c1(after.c, shape().stride, tile);
     const float *const *in[] = {c1.rows};
-    ForEachPanel(weights_.panels, tile, [&](const Block &panel, size_t vector) HWY_ATTR {
+    ForEachPanel(weights_.panels, tile, descending, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *sums = gates.At(0, vector);
         SumProducts(weights_.output_memory, 0, 1, in, panel, {sums, gates.row_stride, sums, gates.row_stride});
     });
@@ -120,11 +120,11 @@ void Lstm::OutputTile(const Block &tile, const State &after, float *output_gate)
 }
 
 void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
-    ForEachTile(team, weights_.panels, input.rows, input.backward,
+    ForEachTile(team, weights_.panels, input.rows, input.descending,
                 [&](const Block &tile) HWY_ATTR { StepTile(tile, input, before, after, scratch); });
     if (weights_.full_output_memory)
-        ForEachTile(team, weights_.panels, input.rows, input.backward,
-                    [&](const Block &tile) HWY_ATTR { OutputTile(tile, after, scratch); });
+        ForEachTile(team, weights_.panels, input.rows, input.descending,
+                    [&](const Block &tile) HWY_ATTR { OutputTile(tile, input.descending, after, scratch); });
 }
 
 /* NULL when memory runs out. */

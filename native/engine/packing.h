@@ -41,6 +41,11 @@ struct Panels {
             width /= 2;
         return width;
     }
+    /* Of the panel that ends before vector `end`. */
+    size_t WidthBefore(size_t end) const {
+        const size_t rest = end % panel_vectors;
+        return rest == 0 ? panel_vectors : rest & (~rest + 1); // the narrowest comes last
+    }
 };
 
 /* Row-major outputs x columns per gate; NULL: this gate does not see this input. */

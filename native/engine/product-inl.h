@@ -23,10 +23,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 inline constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 
 /* kSums independent sums hide the latency of a fused multiply-add (4 cycles, 2 or 4 started in each) and still fit in
- * registers. One row sums a whole panel at once, two rows half of it, more rows a tile of at most kTileRows x
- * kTileVectors. */
-inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : 2;
-inline constexpr size_t kSums = kMaxGates * kPanelVectors;
+ * registers. One row sums up to kSums vectors at once, two rows half of them, more rows a tile of at most kTileRows x
+ * kTileVectors. The panels of an LSTM, four gates wide, are no wider than that needs: what the first-level cache still
+ * holds of the last one serves the next step, if that begins there. */
+inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : kLanes == 16 ? 1 : 2;
+inline constexpr size_t kSums = HWY_TARGET == HWY_NEON ? 16 : 8;
 inline constexpr size_t kTileRows = 6;
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 

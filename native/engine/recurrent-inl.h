@@ -8,7 +8,6 @@
 #endif
 
 #include <algorithm>
-#include <atomic>
 
 #include "engine/byte_rows-inl.h"
 #include "engine/layer.h"
@@ -22,19 +21,16 @@ HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
-/* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. `backward`: from the last outputs
- * to the first. */
+/* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. `descending`: from the last
+ * outputs to the first. */
 struct StepInput {
     size_t rows = 0;
     const float *x = nullptr;
     size_t x_stride = 0;
     float *gates = nullptr;
-    bool started = false, backward = false;
+    bool started = false, descending = false;
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
 };
-
-/* Layers of fewer inputs and outputs have less than about 250 KiB of weights, and go in one direction. */
-inline constexpr size_t kAlternatingChannels = 256;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
@@ -56,12 +52,11 @@ class RecurrentLayer : public pymps_engine_layer {
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
                       Team *team) const = 0;
 
-    bool NextDirection(size_t steps) const;
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace,
                     const Teamwork &teamwork) const;
     StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
-    void WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace, const State &before,
+    void WholeStep(const pymps_engine_matrix &x, bool descending, const Workspace &workspace, const State &before,
                    const State &after, const Teamwork &teamwork) const;
     QuantizedRows QuantizeState(const State &state, size_t rows, const Workspace &workspace) const;
     size_t Work(size_t rows, size_t columns) const;
@@ -73,20 +68,7 @@ class RecurrentLayer : public pymps_engine_layer {
     void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
 
     WorkspaceShape shape_ = {};
-    mutable std::atomic<bool> backward_{false};
 };
-
-/* The direction of a run's first step. Steps take turns: what one reads last is still in the caches when the next one
- * begins with it. From run to run the layer remembers where it stands; threads that share it may disagree, which costs
- * time and nothing else. Layers that fit any cache are spared the write. */
-inline bool RecurrentLayer::NextDirection(size_t steps) const {
-    if (shape_.inputs + shape_.outputs < kAlternatingChannels)
-        return false;
-    const bool backward = backward_.load(std::memory_order_relaxed);
-    if (steps % 2 == 1)
-        backward_.store(!backward, std::memory_order_relaxed);
-    return backward;
-}
 
 /* How many steps to start together: 1 where several would not fit, or not gain. */
 inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const {
@@ -143,11 +125,11 @@ inline QuantizedRows RecurrentLayer::QuantizeState(const State &state, size_t ro
 }
 
 /* A step that was not started with others. */
-inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool backward, const Workspace &workspace,
+inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool descending, const Workspace &workspace,
                                       const State &before, const State &after, const Teamwork &teamwork) const {
     for (size_t row = 0; row < x.rows; row += kChunkRows) {
         StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
-        input.backward = backward;
+        input.descending = descending;
         const State from = StateAt(before, row);
         input.quantized_h = QuantizeState(from, input.rows, workspace);
         Step(input, from, StateAt(after, row), workspace.scratch,
@@ -218,8 +200,8 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
         *after = {sequence.states->h, sequence.states->c};
 
     size_t chunk_end = 0;
-    float *gates = nullptr; // of the next step, if it was started with its chunk
-    bool backward = NextDirection(sequence.steps);
+    float *gates = nullptr;                // of the next step, if it was started with its chunk
+    bool descending = sequence.descending; // steps take turns: each begins with what the one before has read last
     for (size_t step = 0; step < sequence.steps; ++step) {
         const pymps_engine_matrix &x = sequence.x[step];
         if (step == chunk_end) {
@@ -234,14 +216,14 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
             input.rows = x.rows;
             input.gates = gates;
             input.started = true;
-            input.backward = backward;
+            input.descending = descending;
             input.quantized_h = QuantizeState(*before, x.rows, workspace);
             Step(input, *before, *after, workspace.scratch, teamwork.For(Work(x.rows, shape_.outputs)));
             gates += x.rows * shape_.gates;
         } else {
-            WholeStep(x, backward, workspace, *before, *after, teamwork);
+            WholeStep(x, descending, workspace, *before, *after, teamwork);
         }
-        backward = !backward;
+        descending = !descending;
         for (size_t r = 0; r < x.rows; ++r)
             StoreRow(after->h + r * shape_.stride, sequence.y[step], r, shape_.outputs);
         if (sequence.state_count > 1)

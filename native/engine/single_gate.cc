@@ -54,7 +54,7 @@ void SingleGate::StartRows(const float *const *x, const QuantizedRows &quantized
 void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *, Team *team) const {
     const Grid h0 = {before.h, shape().stride, kLanes}, h1 = {after.h, shape().stride, kLanes};
     const Grid sums = {input.gates, shape().gates, kLanes};
-    ForEachTile(team, gate_.panels, input.rows, input.backward, [&](const Block &tile) HWY_ATTR {
+    ForEachTile(team, gate_.panels, input.rows, input.descending, [&](const Block &tile) HWY_ATTR {
         SumGate(gate_, tile, input, h0, {}, sums);
         ActivateGate(gate_, tile, sums.Of(tile), h1.Of(tile));
     });

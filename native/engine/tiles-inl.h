@@ -73,12 +73,12 @@ struct Cut {
 /* Calls f(tile) for all tiles of some panels. */
 template <class Function>
 HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, size_t row_tiles, Share tiles,
-                              bool backward, const Function &f) {
+                              bool descending, const Function &f) {
     // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
     const size_t tile_panels = rows == 1 ? kTileRows : kTileRows / std::clamp(rows, size_t{1}, kTileRows);
     const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
     for (size_t i = 0; i < count; ++i) {
-        const size_t panel = columns.begin + (backward ? count - 1 - i : i) * tile_panels;
+        const size_t panel = columns.begin + (descending ? count - 1 - i : i) * tile_panels;
         const size_t first = panel * panels.panel_vectors;
         const size_t end = std::min(std::min(panel + tile_panels, columns.end) * panels.panel_vectors, panels.vectors);
         if (row_tiles == 1) {
@@ -92,25 +92,29 @@ HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, 
     }
 }
 
-/* Calls f(tile) for all tiles, on all threads of the team, `backward` from the last outputs to the first; those that
+/* Calls f(tile) for all tiles, on all threads of the team, `descending` from the last outputs to the first; those that
  * share weights follow each other. */
 template <class Function>
-HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool backward, const Function &f) {
+HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool descending, const Function &f) {
     const Cut cut(panels, rows, team);
     if (cut.threads > 1)
         team->Run([&](size_t thread) HWY_ATTR {
-            ForEachTileOf(panels, cut.Columns(thread), rows, cut.row_tiles, cut.RowTiles(thread), backward, f);
+            ForEachTileOf(panels, cut.Columns(thread), rows, cut.row_tiles, cut.RowTiles(thread), descending, f);
         });
     else
-        ForEachTileOf(panels, {0, cut.panels}, rows, cut.row_tiles, {0, cut.row_tiles}, backward, f);
+        ForEachTileOf(panels, {0, cut.panels}, rows, cut.row_tiles, {0, cut.row_tiles}, descending, f);
 }
 
 /* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */
-template <class Function> HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, Function f) {
-    for (size_t vector = 0; vector < tile.vectors;) {
-        const size_t first = tile.first + vector, width = panels.Width(first);
-        f(Block{first, width, tile.row, tile.rows}, vector);
-        vector += width;
+template <class Function>
+HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool descending, Function f) {
+    size_t end = descending ? tile.vectors : 0;
+    for (size_t done = 0; done < tile.vectors;) {
+        const size_t width = descending ? panels.WidthBefore(tile.first + end) : panels.Width(tile.first + end);
+        const size_t vector = descending ? end - width : end;
+        f(Block{tile.first + vector, width, tile.row, tile.rows}, vector);
+        end = descending ? vector : end + width;
+        done += width;
     }
 }
 

@@ -26,7 +26,7 @@ Floats Products(const Bytes &bytes, size_t columns, Part part, Floats rows) {
         part == kInput ? pymps_engine_matrix{rows.data(), row_count, columns * sizeof(float), PYMPS_ENGINE_FLOAT32}
                        : pymps_engine_matrix{nothing.data(), row_count, sizeof(float), PYMPS_ENGINE_FLOAT32};
     const pymps_engine_matrix out = {y.data(), row_count, outputs * sizeof(float), PYMPS_ENGINE_FLOAT32};
-    const pymps_engine_sequence sequence = {1, &x, &out, part == kInput ? nullptr : &h0, &state, 1};
+    const pymps_engine_sequence sequence = {1, &x, &out, part == kInput ? nullptr : &h0, &state, 1, false};
     const std::unique_ptr<void, test::FreeAligned> workspace(
         ::operator new(pymps_engine_workspace_bytes(layer, 1, row_count), std::align_val_t(64)));
     pymps_engine_layer_run(layer, &sequence, workspace.get(), nullptr);

@@ -33,6 +33,9 @@ inline Floats Random(size_t count, double deviation) {
 
 inline constexpr double kTolerance = 2e-6; // of the scale of the outputs, per step
 
+// The same where half weights may be integers of 16 bits, multiplied with others.
+inline constexpr double kHalfTolerance = 1e-4;
+
 // The same where weights are bytes: what these are multiplied with may be rounded.
 inline constexpr double kByteTolerance = 2e-4;
 
@@ -158,8 +161,7 @@ struct Layer {
         has_bytes = Chance(0.4);
     }
 
-    // Bytes may be rounded like floats.
-    double Tolerance() const { return !has_bytes ? kTolerance : half_weights ? 1e-3 : kByteTolerance; }
+    double Tolerance() const { return has_bytes ? kByteTolerance : half_weights ? kHalfTolerance : kTolerance; }
     double Deviation() const { return 1 / std::sqrt(double(inputs + 2 * outputs)); }
 
     Floats RandomWeights(size_t count) const { return complete || Chance(0.7) ? Random(count, Deviation()) : Floats(); }

@@ -164,8 +164,10 @@ inline Results Run(const pymps_engine_layer *layer, const Subject &subject, Sequ
     const size_t bytes = pymps_engine_workspace_bytes(layer, s.rows.size(), s.rows[0]);
     const std::unique_ptr<void, FreeAligned> workspace(::operator new(bytes, std::align_val_t(64)));
     std::memset(workspace.get(), 0xFF, bytes);
-    const pymps_engine_sequence sequence = {s.rows.size(), x.data(),   y.data(), s.initial ? &initial : nullptr,
-                                            states.data(), state_count};
+    static bool descending = false; // taken in turns: results that are compared come from both directions
+    descending = !descending;
+    const pymps_engine_sequence sequence = {s.rows.size(), x.data(),    y.data(),  s.initial ? &initial : nullptr,
+                                            states.data(), state_count, descending};
     pymps_engine_layer_run(layer, &sequence, workspace.get(), team);
     return results;
 }

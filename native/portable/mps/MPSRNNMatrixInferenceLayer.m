@@ -174,7 +174,9 @@ enum { kOldestArchiveVersion = 1, kArchiveVersion = 2 };
                              .steps = steps,
                              .rows = rows,
                              .state_count = stateCount,
-                             .has_initial = recurrentInputState != nil};
+                             .has_initial = recurrentInputState != nil,
+                             .descending = _descends};
+    _descends ^= steps & 1;
     [self addStatesOf:run to:recurrentOutputStates encoding:encoding];
     PMPSequenceEncode(&sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
     PMPSequenceEncode(&destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);

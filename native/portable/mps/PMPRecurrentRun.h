@@ -6,6 +6,7 @@ typedef struct PMPRecurrentRun {
     PMPRecurrentChain chain;
     size_t steps, rows, state_count;
     bool has_initial;
+    bool descending;  // the engine's hint, of pymps_engine_sequence
     bool is_complete; // set last: a record that was given up half-way runs nothing
 } PMPRecurrentRun;
 

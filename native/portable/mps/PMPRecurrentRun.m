@@ -35,6 +35,7 @@ void PMPRecurrentRunExecute(void *record, void *workspace) {
         .initial = run->has_initial ? PMPRecurrentRunInitialStates(run) : NULL,
         .states = PMPRecurrentRunStates(run),
         .state_count = run->state_count,
+        .descending = run->descending,
     };
     PMPRecurrentChainRun(run->chain, &sequence, workspace);
 }

@@ -33,6 +33,7 @@ PMP_CLASS(MPSRNNMatrixInferenceLayer)
     PMPRecurrentStack *_stack;
     struct PMPRecurrentStatePool *_statePool;
     BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
+    BOOL _descends; // the next sequence begins where the last one has ended
     MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
 }
 
