@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bad_input import expect, f32
 from models import run_child, sequence
+from tolerance import BYTES, assert_within
 
 import pymps
 from pymps import ConvolutionDescriptor, DataSource, MatrixInferenceLayer, Neuron, NeuronType, SingleGateDescriptor
@@ -191,7 +192,7 @@ def test_uint8(device: pymps.Device) -> None:
     low, high = ranges[:, :1], ranges[:, 1:]
     linear = make(device, Typed(data, pymps.DataType.UINT8, ranges=ranges))
     weights = (data / np.float32(255) * (high - low) + low).astype(np.float32)
-    np.testing.assert_allclose(linear(sequence())[0], expected_y(device, weights), rtol=1e-5, atol=2e-6)
+    assert_within(linear(sequence())[0], expected_y(device, weights), BYTES, "y")
 
 
 def test_arrays_need_not_be_contiguous(device: pymps.Device) -> None:

@@ -34,7 +34,16 @@ def archives(device: pymps.Device) -> list[bytes]:
     alone = [inference_layer(device, conventional.full(rng, kind, 3, 5)) for kind in KINDS]
     stack = MatrixInferenceLayer(device, [lstm(3, 5), lstm(5, 5)])
     both_ways = MatrixInferenceLayer(device, [lstm(3, 5), backward(lstm(3, 4))])
-    return [one.to_bytes() for one in (*alone, stack, both_ways)]
+    in_bytes = MatrixInferenceLayer(device, [lstm_in_bytes(3, 5), lstm_in_bytes(5, 2)])
+    return [one.to_bytes() for one in (*alone, stack, both_ways, in_bytes)]
+
+
+def lstm_in_bytes(inputs: int, outputs: int) -> pymps.LSTMDescriptor:
+    described = lstm(inputs, outputs)
+    for gate in ("input_gate", "forget_gate", "cell_gate"):
+        for name in (f"{gate}_input_weights", f"{gate}_recurrent_weights"):
+            setattr(described, name, getattr(described, name).quantized())
+    return described
 
 
 def run(made: MatrixInferenceLayer) -> None:
@@ -79,7 +88,7 @@ def change(list_: Any, place: tuple[Any, ...], edit: str, value: Any) -> None:
 
 
 @given(
-    which=st.integers(0, 4),
+    which=st.integers(0, 5),
     changes=st.lists(
         st.tuples(st.integers(0), st.sampled_from(["set", "set", "remove", "add"]), odd_values), min_size=1, max_size=3
     ),
@@ -102,23 +111,33 @@ def test_anything_inside(
 Edit = Callable[[Any], object]
 
 
+def weights(list_: Any, gate: str = "inputGate") -> Any:
+    return list_["stack"][0][f"{gate}InputWeights"]
+
+
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
+        (lambda one: one.update(version=0), r"layer: version 0, expected 1 to 2"),
         (lambda one: one.update(version=3), r"layer: version 3, expected 1 to 2"),
         (lambda one: one.pop("stack"), r"layer\.stack"),
         (lambda one: one.update(stack=[]), r"layer\.stack"),
         (lambda one: one["stack"][0].update(kind="Attention"), r"kind Attention, expected"),
         (lambda one: one["stack"][0].update(outputFeatureChannels=6), r"bytes, expected \d+ floats"),
         (lambda one: one["stack"][0].update(outputFeatureChannels=2**62), r"."),
-        (lambda one: one["stack"][0]["inputGateInputWeights"].update(weights=bytes(8)), r"8 bytes, expected 15 floats"),
-        (lambda one: one["stack"][0]["inputGateInputWeights"].update(weights="text"), r"weights.*expected an NSData"),
-        (lambda one: one["stack"][0]["inputGateInputWeights"].update(neuronType=99), r"."),
+        (lambda one: weights(one, "outputGate").update(weights=bytes(8)), r"8 bytes, expected 15 floats"),
+        (lambda one: weights(one).update(weights="text"), r"weights.*expected an NSData"),
+        (lambda one: weights(one).update(neuronType=99), r"."),
         (lambda one: one["stack"].append(one["stack"][0]), r"."),
+        (lambda one: weights(one).update(weights=bytes(60)), r"weights: 60 bytes, expected 15 beside ranges"),
+        (lambda one: weights(one).update(ranges=bytes(20)), r"ranges: 20 bytes, expected 10 floats"),
+        (lambda one: weights(one).update(ranges="text"), r"ranges.*expected an NSData"),
+        (lambda one: weights(one).pop("ranges"), r"weights: 15 bytes, expected 15 floats"),
+        (lambda one: weights(one, "outputGate").update(ranges=bytes(40)), r"weights: 60 bytes, expected 15 beside"),
     ],
 )
 def test_what_is_wrong_is_said(device: pymps.Device, edit: Edit, text: str) -> None:
-    forged = ForgedArchive(layer(device).to_bytes())
+    forged = ForgedArchive(MatrixInferenceLayer(device, lstm_in_bytes(3, 5)).to_bytes())
     edit(forged.layer)
     expect(ValueError, rf"^\[layer_unarchive\] data: damaged.*{text}", from_bytes, device, forged.data())
 
@@ -128,3 +147,11 @@ def test_nothing_forged(device: pymps.Device) -> None:
     run = layer(device)
     back = from_bytes(device, ForgedArchive(run.to_bytes()).data())
     np.testing.assert_array_equal(back(sequence())[0], run(sequence())[0])
+
+
+def test_older_versions(device: pymps.Device) -> None:
+    """Without bytes they are the same."""
+    run = layer(device)
+    forged = ForgedArchive(run.to_bytes())
+    forged.layer["version"] = 1
+    np.testing.assert_array_equal(from_bytes(device, forged.data())(sequence())[0], run(sequence())[0])

@@ -1,6 +1,6 @@
 """uint8 weights, with a range per output channel or a lookup table: what they stand for, in every place of a layer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import conventional
@@ -11,7 +11,7 @@ import reference as ref
 from checking import descriptor, neuron, property_name
 from conventional import full
 from reference import Array, Gate, Layer, SingleGate
-from tolerance import EPSILON, assert_within
+from tolerance import BYTES, assert_within
 
 import pymps
 
@@ -82,8 +82,7 @@ def test_ranges(device: pymps.Device) -> None:
     quantized = Quantized(EVERY_UINT8, RANGES)
     actual = kept(device, quantized, use_float32_weights=True)
     scale = np.abs(RANGES).max(axis=1, keepdims=True).astype(np.float64)
-    assert_within(actual, quantized.values(), 2 * EPSILON * scale, "weights")
-    np.testing.assert_array_equal(actual[:, 0], RANGES[:, 0])
+    assert_within(actual, quantized.values(), BYTES * scale, "weights")
 
 
 def test_lookup_table(device: pymps.Device, rng: Rng) -> None:
@@ -93,15 +92,15 @@ def test_lookup_table(device: pymps.Device, rng: Rng) -> None:
     np.testing.assert_array_equal(kept(device, quantized, use_float32_weights=True), table[quantized.weights])
 
 
-def test_both_are_rounded_to_float16(device: pymps.Device, rng: Rng) -> None:
+def test_float16(device: pymps.Device, rng: Rng) -> None:
+    """What a lookup table says is rounded to float16; bytes with ranges need not be."""
     table = rng.standard_normal(256).astype(np.float32)
     quantized = Quantized(EVERY_UINT8, lookup_table=table)
     expected = table.astype(np.float16).astype(np.float32)[EVERY_UINT8]
     np.testing.assert_array_equal(kept(device, quantized, use_float32_weights=False), expected)
     quantized = Quantized(EVERY_UINT8[:4], RANGES[:4])
-    exact = kept(device, quantized, use_float32_weights=True)
-    expected = exact.astype(np.float16).astype(np.float32)
-    np.testing.assert_array_equal(kept(device, quantized, use_float32_weights=False), expected)
+    scale = np.abs(RANGES[:4]).max(axis=1, keepdims=True).astype(np.float64)
+    assert_within(kept(device, quantized, use_float32_weights=False), quantized.values(), 1e-3 * scale, "weights")
 
 
 def quantized_layer(
@@ -120,12 +119,22 @@ def quantized_layer(
     return pymps.MatrixInferenceLayer(device, result), ref.replace(layer, **gates)
 
 
-def assert_outputs(layer: pymps.MatrixInferenceLayer, reference: Layer, rng: Rng) -> None:
-    x = rng.standard_normal((12, 3, reference.inputs), np.float32)
+def assert_outputs(
+    layer: pymps.MatrixInferenceLayer, reference: Layer, rng: Rng, tolerance: float, rows: Sequence[int] = (3,) * 12
+) -> None:
+    """Of a sequence with this many rows in its steps. The outputs' scale is 1."""
+    x = [rng.standard_normal((count, reference.inputs), np.float32) for count in rows]
     y, _ = layer(x)
     expected, _ = ref.sequence([reference], x)
-    tolerance = 2e-6 if reference.use_float32_weights else 1e-3
-    assert_within(y, np.array(expected), tolerance, "y")
+    for step, (actual, expected_step) in enumerate(zip(y, expected, strict=True)):
+        assert_within(actual, expected_step, tolerance, f"y[{step}]")
+
+
+def tolerance_of(quantize: Quantize, weight: str, use_float32_weights: bool = True) -> float:
+    """Only W and U may be kept as bytes, and only where they have ranges."""
+    if not use_float32_weights:
+        return 1e-3
+    return BYTES if quantize is by_ranges and weight != "V" else 2e-6
 
 
 @pytest.mark.parametrize("use_float32_weights", [False, True], ids=["float16", "float32"])
@@ -134,7 +143,7 @@ def assert_outputs(layer: pymps.MatrixInferenceLayer, reference: Layer, rng: Rng
 def test_all_weights(device: pymps.Device, rng: Rng, quantize: Quantize, kind: str, use_float32_weights: bool) -> None:
     reference = full(rng, kind, 13, 21, use_float32_weights=use_float32_weights)
     layer, reference = quantized_layer(device, reference, lambda *_: True, lambda weights: quantize(rng, weights))
-    assert_outputs(layer, reference, rng)
+    assert_outputs(layer, reference, rng, tolerance_of(quantize, "WUV", use_float32_weights))
 
 
 PLACES = [
@@ -155,7 +164,7 @@ def test_one_of_the_weights(
     layer, reference = quantized_layer(
         device, full(rng, kind, 6, 9), lambda *place: place == (gate, weight), lambda weights: quantize(rng, weights)
     )
-    assert_outputs(layer, reference, rng)
+    assert_outputs(layer, reference, rng, tolerance_of(quantize, weight))
 
 
 @either
@@ -165,4 +174,4 @@ def test_diagonal_memory_weights(device: pymps.Device, rng: Rng, quantize: Quant
     layer, reference = quantized_layer(
         device, lstm, lambda _, weight: weight == "V", lambda weights: quantize(rng, weights)
     )
-    assert_outputs(layer, reference, rng)
+    assert_outputs(layer, reference, rng, tolerance_of(quantize, "V"))

@@ -14,6 +14,7 @@ import reference as ref
 from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate, activate, pre_activation, recurrent_terms
 
 EPSILON = 2 * 2.0**-23  # two units in the last place of float32
+BYTES = 2e-4  # of the outputs' scale, where weights are bytes: a device may round what it multiplies these with
 SMALLEST = 2.0**-126  # below, float32 has absolute steps, or none at all on devices that flush to zero
 
 

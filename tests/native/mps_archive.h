@@ -3,6 +3,28 @@
 
 enum { kSteps = 3, kRows = 2 };
 
+/// Random bytes, each output channel with a range.
+@interface TestBytes : TestWeights {
+    NSData *_ranges;
+}
+@end
+
+@implementation TestBytes
++ (instancetype)weightsWithInputs:(NSUInteger)inputs outputs:(NSUInteger)outputs seed:(unsigned)seed {
+    TestBytes *weights = [super weightsWithInputs:inputs outputs:outputs seed:seed]; // more bytes than are needed
+    weights->dataType = MPSDataTypeUInt8;
+    weights->_ranges = [test_numbers(2 * outputs, seed + 1) retain];
+    return weights;
+}
+- (void)dealloc {
+    [_ranges release];
+    [super dealloc];
+}
+- (vector_float2 *)rangesForUInt8Kernel {
+    return (vector_float2 *)_ranges.bytes;
+}
+@end
+
 static inline NSData *archived(id object) {
     NSMutableData *data = [NSMutableData data];
     NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];

@@ -33,8 +33,11 @@ static void try_layer(NSData *data, NSData *expected, Tally *tally) {
 
 static const uint8_t flips[] = {0x01, 0x10, 0x80, 0xff};
 
+/// Of floats and of bytes.
 static MPSRNNMatrixInferenceLayer *small_layer(void) {
-    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_single_gate(2, 1, 1) ]);
+    MPSRNNSingleGateDescriptor *gate = make_single_gate(2, 1, 1);
+    gate.recurrentWeights = [TestBytes weightsWithInputs:1 outputs:1 seed:3];
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ gate ]);
     layer.label = @"lábel";
     return layer;
 }
@@ -159,7 +162,9 @@ static void write_number(NSMutableData *data, NSUInteger place, uint64_t number)
 
 /// A layer may come out with other numbers, which then run.
 static void test_forged_checksum(void) {
-    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ make_gru(2, 1, 1), make_lstm(1, 1, NO, 2) ]);
+    MPSGRUDescriptor *gru = make_gru(2, 1, 1);
+    gru.inputGateInputWeights = [TestBytes weightsWithInputs:2 outputs:1 seed:3];
+    MPSRNNMatrixInferenceLayer *layer = make_stack(@[ gru, make_lstm(1, 1, NO, 2) ]);
     NSMutableData *data = [[archived(layer) mutableCopy] autorelease];
     NSUInteger checksum = 0;
     NSRange list = find_list(data, &checksum);

@@ -93,6 +93,36 @@ static void test_weight_types(void) {
     check_round_trip(@[ gate ]);
 }
 
+static void test_bytes(void) {
+    MPSLSTMDescriptor *lstm = make_lstm(kInputs, 7, YES, 10);
+    lstm.forgetGateInputWeights = [TestBytes weightsWithInputs:kInputs outputs:7 seed:1];
+    lstm.forgetGateRecurrentWeights = [TestBytes weightsWithInputs:7 outputs:7 seed:2];
+    lstm.outputGateRecurrentWeights = [TestBytes weightsWithInputs:7 outputs:7 seed:3];
+    lstm.cellGateMemoryWeights = [TestBytes weightsWithInputs:7 outputs:7 seed:4]; // become floats
+    MPSGRUDescriptor *gru = make_gru(7, 9, 20);
+    gru.recurrentGateInputWeights = [TestBytes weightsWithInputs:7 outputs:9 seed:5];
+    gru.outputGateRecurrentWeights = [TestBytes weightsWithInputs:9 outputs:9 seed:6];
+    gru.outputGateInputGateWeights = [TestBytes weightsWithInputs:9 outputs:9 seed:7];
+    MPSRNNSingleGateDescriptor *gate = make_single_gate(9, 17, 30);
+    gate.inputWeights = [TestBytes weightsWithInputs:9 outputs:17 seed:8];
+    check_round_trip(@[ lstm, gru, gate ]);
+    lstm.useFloat32Weights = gru.useFloat32Weights = gate.useFloat32Weights = NO;
+    gru.outputGateRecurrentWeights = nil; // the bytes of the recurrent gate have no effect now
+    check_round_trip(@[ lstm, gru, gate ]);
+}
+
+static void test_bytes_stay_bytes(void) {
+    enum { kChannels = 100 };
+    MPSRNNSingleGateDescriptor *gate = make_single_gate(kChannels, kChannels, 1);
+    NSUInteger weights = 2 * kChannels * kChannels;
+    CHECK(archived(make_stack(@[ gate ])).length > weights * sizeof(float));
+    gate.inputWeights = [TestBytes weightsWithInputs:kChannels outputs:kChannels seed:1];
+    gate.recurrentWeights = [TestBytes weightsWithInputs:kChannels outputs:kChannels seed:2];
+    NSData *data = archived(make_stack(@[ gate ]));
+    CHECK(data.length > weights && data.length < weights * 2);
+    CHECK(archived(unarchived(data)).length == data.length);
+}
+
 static void test_unit_transforms(void) {
     MPSLSTMDescriptor *lstm = make_lstm(6, 6, NO, 40);
     lstm.useLayerInputUnitTransformMode = YES;
@@ -204,8 +234,8 @@ static void test_other_classes(void) {
 
 int main(void) {
     void (*const tests[])(void) = {
-        test_every_kind, test_weight_types,       test_unit_transforms,
-        test_properties, test_ways_to_the_device, test_other_classes,
+        test_every_kind,      test_bytes,      test_bytes_stay_bytes,   test_weight_types,
+        test_unit_transforms, test_properties, test_ways_to_the_device, test_other_classes,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -3,10 +3,11 @@
 
 enum { STEPS = 6 };
 static const double tolerance = 1e-5;
+static const double byte_tolerance = 1e-3; /* what bytes are multiplied with may be rounded, in each step */
 
 /* Runs one layer, and `step` over doubles beside it. */
-static void check_layer(pymps_descriptor *descriptor, size_t inputs, size_t outputs, const void *cell,
-                        void (*step)(const void *cell, const double *x, double *h)) {
+static void check_layer_within(double most, pymps_descriptor *descriptor, size_t inputs, size_t outputs,
+                               const void *cell, void (*step)(const void *cell, const double *x, double *h)) {
     pymps_device *device = open_device();
     pymps_layer *layer = make_layer(device, &descriptor, 1);
     uint32_t seed = 21;
@@ -17,7 +18,7 @@ static void check_layer(pymps_descriptor *descriptor, size_t inputs, size_t outp
             now[i] = x[t * inputs + i];
         step(cell, now, h);
         double worst = difference(y + t * outputs, h, outputs);
-        CHECK(worst <= tolerance, "step %zu differs by %g", t, worst);
+        CHECK(worst <= most, "step %zu differs by %g", t, worst);
     }
     free(x);
     free(y);
@@ -26,6 +27,11 @@ static void check_layer(pymps_descriptor *descriptor, size_t inputs, size_t outp
     api->layer_release(layer);
     api->descriptor_release(descriptor);
     api->device_release(device);
+}
+
+static void check_layer(pymps_descriptor *descriptor, size_t inputs, size_t outputs, const void *cell,
+                        void (*step)(const void *cell, const double *x, double *h)) {
+    check_layer_within(tolerance, descriptor, inputs, outputs, cell, step);
 }
 
 static void step_gru(const void *cell, const double *x, double *h) {
@@ -142,7 +148,7 @@ static void test_uint8(void) {
         weights.input_feature_channels = OUTPUTS;
         rnn.u = numbers_of(&weights);
         REQUIRE(api->descriptor_set_weights(descriptor, PYMPS_SINGLE_GATE_RECURRENT_WEIGHTS, &weights, error));
-        check_layer(descriptor, INPUTS, OUTPUTS, &rnn, step_rnn);
+        check_layer_within(use_table ? tolerance : byte_tolerance, descriptor, INPUTS, OUTPUTS, &rnn, step_rnn);
         rnn_destroy(&rnn);
     }
 }
