@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -150,8 +151,13 @@ void Measure(const Kind &kind) {
     }
 }
 
-/* Measures the kinds that are named, or all. */
+/* Measures the kinds that are named, or all, on the instruction set of the environment's choice. */
 int Main(int count, char **names) {
+    const char *target = std::getenv("PYMPS_PORTABLE_TARGET");
+    if (target != nullptr && *target != '\0' && !pymps_engine_set_target(target)) {
+        std::fprintf(stderr, "PYMPS_PORTABLE_TARGET: %s is not for this machine\n", target);
+        return 1;
+    }
     for (const Kind &kind : {Kind{"lstm", 4, NewLstm}, Kind{"gru", 3, NewGru}, Kind{"single_gate", 1, NewSingleGate}}) {
         const auto is_kind = [&](const char *name) { return std::strcmp(name, kind.name) == 0; };
         if (count == 0 || std::any_of(names, names + count, is_kind))
