@@ -2,7 +2,8 @@
 # changed.
 #
 #   make demo          streams the digits through a trained LSTM
-#   make test          all tests, in the three modes of the portable backend
+#   make test          all tests, in the three modes of the portable backend and on each instruction set
+#   make test-neon     of these the engine's own on NEON, under an emulator
 #   make bench         the benchmarks, as a table of ratios
 #   make lint format   checks and rewrites the source's form
 #   make check-apple   compiles and links against Apple's SDK ($APPLE_SDK)
@@ -20,7 +21,12 @@ export PYMPS_WERROR = 1
 SOURCES := setup.py native/Makefile $(wildcard native/*.mk pymps/*.py pymps/*.pyx pymps/*.pxd) \
            $(shell find native/include native/shim native/portable native/engine -type f)
 
-.PHONY: demo test bench lint format check-apple debug asan build clean
+# The numbers are tested on these too where the machine has them, besides the one that it takes by itself.
+TARGETS = AVX2 SSE4
+NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized sequences stacks stream \
+                                       bidirectional_numbers archived_numbers)
+
+.PHONY: demo test test-targets test-neon bench lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -33,7 +39,16 @@ test: $(BUILT) $(VENV)/.test $(VENV)/.demo
 	$(PYTHON) -m pytest bench --benchmark-disable --quiet
 	PYMPS_PORTABLE_ASYNC=1 $(PYTHON) -m pytest tests -m "not modeless"
 	PYMPS_PORTABLE_PRIVATE=1 $(PYTHON) -m pytest tests -m "not modeless"
+	$(MAKE) --no-print-directory test-targets test-neon
 	$(PYTHON) -m pytest tests
+
+test-targets: $(BUILT) $(VENV)/.test
+	@set -e; for target in $(TARGETS); do export PYMPS_PORTABLE_TARGET=$$target; \
+	    if $(PYTHON) -c 'import pymps; pymps.Device("portable")' 2>/dev/null; then $(PYTHON) -m pytest $(NUMBERS); \
+	    else echo "skipped: the numbers on $$target, which this machine lacks"; fi; done
+
+test-neon: build/.packages
+	$(MAKE) --no-print-directory -C native test-neon WERROR=1
 
 bench: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json

@@ -9,6 +9,10 @@ settings.register_profile("pymps", deadline=None)  # no test depends on how long
 settings.load_profile("pymps")
 
 
+def pytest_report_header() -> str:
+    return "devices: " + ", ".join(device.name for device in pymps.devices())
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" in metafunc.fixturenames:
         devices = pymps.devices()

@@ -36,6 +36,40 @@ def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pymps.Device() == pymps.devices()[0]
 
 
+def on_target(target: str, program: str) -> list[str]:
+    """The lines that a program prints in a process where $PYMPS_PORTABLE_TARGET is `target`."""
+    setting = f"import os; os.environ['PYMPS_PORTABLE_TARGET'] = {target!r}; import pymps\n"
+    return run_child(setting + program).splitlines()
+
+
+REFUSED = """
+for _ in range(2):
+    try:
+        pymps.Device("portable")
+    except pymps.DeviceError as error:
+        print(error)
+"""
+NAME = "print(pymps.Device('portable').name)\n"
+
+
+def test_target_of_the_portable_device() -> None:
+    """The best instruction set by itself, any that the machine has if the environment asks for it, else an error."""
+    first, second = on_target("abacus", REFUSED)
+    assert first == second
+    problem, _, known = first.partition(", expected one of ")
+    assert problem.endswith("PYMPS_PORTABLE_TARGET: abacus")
+    targets = known.split(", ")
+    assert on_target("", NAME) == [f"pymps portable CPU ({targets[0]})"]
+    for target in targets:
+        assert on_target(target, NAME) == [f"pymps portable CPU ({target})"]
+
+
+def test_target_is_read_once() -> None:
+    program = NAME + "os.environ['PYMPS_PORTABLE_TARGET'] = 'abacus'\n" + NAME
+    before, after = on_target("", program)
+    assert before == after
+
+
 @pytest.mark.parametrize("name", ["", "abacus", "portable:", "portable:99", "portable:-1", "portable:x", "Portable"])
 def test_unknown_name(name: str) -> None:
     with pytest.raises(pymps.DeviceError, match=r"name: .*expected one of .*portable:0"):

@@ -163,8 +163,14 @@ void Measure(const Kind &kind, pymps_engine_team *team) {
     }
 }
 
-/* Measures the kinds that are named, or all, on as many threads as a number says, or on one. */
+/* Measures the kinds that are named, or all, on as many threads as a number says, or on one, and on the instruction set
+ * of the environment's choice. */
 int Main(int count, char **names) {
+    const char *target = std::getenv("PYMPS_PORTABLE_TARGET");
+    if (target != nullptr && *target != '\0' && !pymps_engine_set_target(target)) {
+        std::fprintf(stderr, "PYMPS_PORTABLE_TARGET: %s is not for this machine\n", target);
+        return 1;
+    }
     size_t threads = 1;
     if (count > 0 && std::isdigit(names[0][0])) {
         threads = std::strtoul(*names++, nullptr, 10);

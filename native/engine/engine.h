@@ -160,6 +160,13 @@ void pymps_engine_neuron_apply(const pymps_engine_neuron *neuron, const float *x
 /* The instruction set in use, as Highway names it ("AVX2", "NEON", ...). Static storage. */
 const char *pymps_engine_target(void);
 
+/* Those that the engine was built for and this machine has, best first; NULL beyond the last. Static storage. */
+const char *pymps_engine_supported_target(size_t index);
+
+/* Uses another of them from now on, instead of the best; layers keep the one that they were made with. Returns whether
+ * there is one of this name. */
+bool pymps_engine_set_target(const char *name);
+
 #ifdef __cplusplus
 }
 #endif

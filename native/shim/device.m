@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 // In Metal's order. Made at the first call and kept for the life of the process, so that an index keeps its meaning.
-static NSArray *supported_devices(void) {
+static NSArray *shared_supported_devices(void) {
     static _Atomic(void *) shared;
     NSArray *known = (NSArray *)atomic_load(&shared);
     if (known != nil)
@@ -19,10 +19,21 @@ static NSArray *supported_devices(void) {
     return [supported retain];
 }
 
+static pymps_status supported_devices(const pmp_call *call, NSArray **devices) {
+    @try {
+        *devices = shared_supported_devices();
+        return PYMPS_OK;
+    } @catch (NSException *exception) {
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "no device can be had: %s", pmp_utf8(exception.reason));
+    }
+}
+
 pymps_status device_count(size_t *count, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(count, call);
-        *count = supported_devices().count;
+        NSArray *devices = nil;
+        PMP_TRY(supported_devices(call, &devices));
+        *count = devices.count;
         return PYMPS_OK;
     });
 }
@@ -30,7 +41,8 @@ pymps_status device_count(size_t *count, pymps_error *error) {
 pymps_status device_open(size_t index, pymps_device **device, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(device, call);
-        NSArray *devices = supported_devices();
+        NSArray *devices = nil;
+        PMP_TRY(supported_devices(call, &devices));
         if (index >= devices.count)
             return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "index: %zu, expected less than %lu, the number of devices",
                             index, (unsigned long)devices.count);

@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 #include "engine/targets.h"
 #include "hwy/highway.h"
@@ -30,20 +31,25 @@ __attribute__((format(printf, 2, 3))) inline bool Check(bool holds, const char *
 
 /* Calls test() once for each instruction set that this machine has and the engine was built for. */
 template <class Test> void ForEachTarget(Test test) {
-    for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-        hwy::SetSupportedTargetsForTest(target);
-        // The cached choice of hwy::SupportedTargets must be taken anew.
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-        test();
+    for (size_t i = 0; const char *name = pymps_engine_supported_target(i); ++i) {
+        pymps_engine_set_target(name);
+        if (Check(std::strcmp(pymps_engine_target(), name) == 0, "the engine did not change to %s", name))
+            test();
     }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    pymps_engine_set_target(pymps_engine_supported_target(0));
 }
 
+/* Tells which instruction sets the engine was built for and the machine has or lacks, and the counts. */
 inline int Report() {
     std::printf("tried:");
     ForEachTarget([] { std::printf(" %s", pymps_engine_target()); });
     std::printf("\n");
+    if (const int64_t lacking = HWY_TARGETS & ~hwy::SupportedTargets()) {
+        std::printf("skipped:");
+        for (int64_t rest = lacking; rest != 0; rest &= rest - 1)
+            std::printf(" %s", hwy::TargetName(rest & -rest));
+        std::printf(", which this machine lacks\n");
+    }
     std::printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 && passed > 0 ? 0 : 1;
 }

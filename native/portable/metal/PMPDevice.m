@@ -16,7 +16,21 @@ static const NSUInteger kDefaultMaxCommandBufferCount = 64;
 
 static PMPDevice *sharedDevice;
 
+/// Why there is none: $PYMPS_PORTABLE_TARGET asks for an instruction set that can't be had. nil: there is one.
+static NSString *refusal;
+
 static void make_shared_device(void) {
+    const char *target = getenv("PYMPS_PORTABLE_TARGET");
+    if (target != NULL && *target != '\0' && !pymps_engine_set_target(target)) {
+        NSMutableArray *supported = [NSMutableArray array];
+        const char *name;
+        while ((name = pymps_engine_supported_target(supported.count)) != NULL) {
+            [supported addObject:@(name)];
+        }
+        refusal = [[NSString alloc] initWithFormat:@"PYMPS_PORTABLE_TARGET: %s, expected one of %@", target,
+                                                   [supported componentsJoinedByString:@", "]];
+        return;
+    }
     sharedDevice = [[PMPDevice alloc] init];
 }
 
@@ -40,6 +54,9 @@ uint64_t PMPHostTime(void) {
 + (PMPDevice *)sharedDevice {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, make_shared_device);
+    if (refusal != nil) {
+        @throw [NSException exceptionWithName:NSInvalidArgumentException reason:refusal userInfo:nil];
+    }
     return sharedDevice;
 }
 
