@@ -14,11 +14,12 @@ constexpr microseconds kAwakeTime{50};
 /* Runs that begin within this time follow each other closely. */
 constexpr microseconds kCloseTime{100};
 
-/* A waiting thread looks again after each pause (40 to 140 cycles). It gives its core to others after the first few
+/* A waiting thread looks again after each pause (30 to 140 cycles). It gives its core to others after the first few
  * microseconds, and then ever again: there may be more threads than cores. */
-constexpr size_t kPausesBeforeYield = 64, kPausesBetweenYields = 8;
-/* Pauses until the caller takes over the part of a helper that has not begun: a fork arrives within 2 or 3. */
-constexpr size_t kPatience = 24;
+constexpr size_t kPausesBeforeYield = 512, kPausesBetweenYields = 64;
+/* Pauses until the caller takes over the part of a helper that has not begun: a fork arrives sooner. None for a helper
+ * that was late before: it does not run, or is about to wake. */
+constexpr size_t kPatience = 32;
 
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -78,7 +79,7 @@ bool pymps_engine_team::Start() {
 bool pymps_engine_team::StartHelper(size_t index) {
     Helper &helper = helpers_[index];
     helper.begun = helper.done = 0;
-    helper.is_asleep = false;
+    helper.is_asleep = helper.was_late = false;
     helper.team = this;
     helper.thread = index + 1;
     pthread_mutex_init(&helper.mutex, nullptr);
@@ -116,13 +117,16 @@ void pymps_engine_team::Run(Task task, const void *context) {
 }
 
 void pymps_engine_team::Join(Helper &helper, uint64_t epoch) {
-    for (size_t pauses = 1; helper.done.load(std::memory_order_acquire) != epoch; ++pauses) {
-        Pause();
+    const size_t patience = helper.was_late ? 0 : kPatience;
+    helper.was_late = false;
+    for (size_t pauses = 0; helper.done.load(std::memory_order_acquire) != epoch; ++pauses) {
         uint64_t before = epoch - 1;
-        if (pauses == kPatience && helper.begun.compare_exchange_strong(before, epoch)) {
+        if (pauses == patience && helper.begun.compare_exchange_strong(before, epoch)) {
+            helper.was_late = true;
             task_(context_, helper.thread);
             return;
         }
+        Pause();
         if (pauses > kPausesBeforeYield && pauses % kPausesBetweenYields == 0)
             sched_yield();
     }
