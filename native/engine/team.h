@@ -49,7 +49,7 @@ struct pymps_engine_team {
         alignas(pymps::engine::kAlignment) std::atomic<uint64_t> begun; /* the last epoch that someone has begun ... */
         alignas(pymps::engine::kAlignment) std::atomic<uint64_t> done;  /* ... and that the helper has done */
         alignas(pymps::engine::kAlignment) std::atomic<bool> is_asleep;
-        bool was_late; /* to the last fork: the caller has done its part. The caller's own note */
+        bool was_late;         /* to the last fork: the caller has done its part. The caller's own note */
         pthread_mutex_t mutex; /* to sleep, and to be woken */
         pthread_cond_t woken;
         pthread_t pthread;
