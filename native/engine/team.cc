@@ -8,11 +8,16 @@ namespace {
 
 using std::chrono::microseconds;
 
-/* How long a helper waits awake. Measured on two cores of a virtual machine: see kWakeTime. By then one more turn of
- * the processor is wasted at most, against a wake that would have cost as much. */
+/* How long a helper waits awake for the next fork: about as long as a wake costs, 20 us of the caller's time and 50 us
+ * until the helper runs (measured on a virtual machine with two processors, where the other one has halted). */
 constexpr microseconds kAwakeTime{50};
-/* Runs that begin within this time follow each other closely. */
+
+/* A run of this much work outlasts a wake several times. */
+constexpr size_t kLongWork = 4000000;
+/* Shorter runs wake helpers where not more than this goes by between the end of one and the next. */
 constexpr microseconds kCloseTime{100};
+/* What one thread does, roughly. */
+constexpr size_t kWorkPerMicrosecond = 10000;
 
 /* A waiting thread looks again after each pause (30 to 140 cycles). It gives its core to others after the first few
  * microseconds, and then ever again: there may be more threads than cores. */
@@ -40,10 +45,8 @@ void RegisterProcess() {
     pthread_atfork(nullptr, nullptr, CountProcess);
 }
 
-/* Multiply-adds that are shared out: ... */
+/* Less is not shared out: ... */
 constexpr size_t kSharedWork = 100000;
-/* Multiply-adds that take longer than to wake helpers. */
-constexpr size_t kLongWork = 1000000;
 
 } // namespace
 
@@ -92,14 +95,14 @@ bool pymps_engine_team::StartHelper(size_t index) {
     return is_started;
 }
 
-bool pymps_engine_team::TryEnter(bool is_long) {
+bool pymps_engine_team::TryEnter(size_t work) {
     if (IsForked() || is_busy_.load(std::memory_order_relaxed) || is_busy_.exchange(true, std::memory_order_acquire))
         return false;
-    if (is_long || !HasSleepers())
+    if (work >= kLongWork || !HasSleepers())
         return true;
     const Clock::time_point now = Clock::now();
-    const bool is_close = now - last_short_run_ < kCloseTime;
-    last_short_run_ = now;
+    const bool is_close = now - last_alone_ < kCloseTime + microseconds(work / kWorkPerMicrosecond);
+    last_alone_ = now;
     if (!is_close)
         Leave();
     return is_close;
@@ -174,6 +177,7 @@ void pymps_engine_team::SleepAfter(uint64_t epoch, Helper &helper) {
         helper.is_asleep.store(false);
     while (helper.is_asleep.load(std::memory_order_relaxed))
         pthread_cond_wait(&helper.woken, &helper.mutex);
+    helper.placement.Restore();
     pthread_mutex_unlock(&helper.mutex);
 }
 
@@ -184,6 +188,7 @@ void pymps_engine_team::WakeSleepers() {
             continue;
         pthread_mutex_lock(&helper.mutex);
         helper.is_asleep.store(false, std::memory_order_relaxed);
+        helper.placement.KeepOff(helper.pthread);
         pthread_mutex_unlock(&helper.mutex);
         pthread_cond_signal(&helper.woken);
     }
@@ -204,7 +209,7 @@ bool pymps_engine_team::IsForked() const {
 namespace pymps::engine {
 
 Teamwork::Teamwork(Team *team, size_t largest, size_t total)
-    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total >= kLongWork) ? team : nullptr) {}
+    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total) ? team : nullptr) {}
 
 Teamwork::~Teamwork() {
     if (team_ != nullptr)

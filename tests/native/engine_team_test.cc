@@ -12,6 +12,7 @@
 namespace {
 
 using test::Check;
+constexpr size_t kLong = SIZE_MAX; // work that is always worth a wake
 using Owned = std::unique_ptr<pymps_engine_team, void (*)(pymps_engine_team *)>;
 
 Owned NewTeam(size_t threads) {
@@ -19,7 +20,7 @@ Owned NewTeam(size_t threads) {
 }
 
 void Enter(pymps_engine_team *team) {
-    while (!team->TryEnter(/*is_long=*/true))
+    while (!team->TryEnter(kLong))
         std::this_thread::yield();
 }
 
@@ -75,7 +76,7 @@ void TestSleepAndWake() {
 void TestIsForOneAtATime() {
     const Owned team = NewTeam(2);
     Enter(team.get());
-    Check(!team->TryEnter(true), "entered twice");
+    Check(!team->TryEnter(kLong), "entered twice");
     team->Leave();
     Enter(team.get());
     team->Leave();
@@ -85,7 +86,7 @@ void TestIsForOneAtATime() {
     for (int t = 0; t < 4; ++t) {
         threads.emplace_back([&] {
             for (int i = 0; i < 2000; ++i) {
-                if (!team->TryEnter(true))
+                if (!team->TryEnter(kLong))
                     continue;
                 bad += ++inside != 1;
                 bad += !Shares(team.get(), 2);
@@ -106,13 +107,13 @@ void TestShortRunsWakeNobody() {
     bool entered = true;
     for (int i = 0; i < 100 && entered; ++i) { // until the helper sleeps
         usleep(5000);
-        entered = team->TryEnter(false);
+        entered = team->TryEnter(0);
         if (entered)
             team->Leave();
     }
     Check(!entered, "a short run woke a helper");
     for (int i = 0; i < 100000 && !entered; ++i)
-        entered = team->TryEnter(false);
+        entered = team->TryEnter(0);
     Check(entered, "short runs one after the other never get the team");
     if (entered) {
         Check(Shares(team.get(), 3), "woken by a short run");
@@ -143,9 +144,9 @@ void TestFork() {
     const pid_t child = fork();
     if (child == 0) {
         alarm(30);
-        bool holds = !team->TryEnter(true);
+        bool holds = !team->TryEnter(kLong);
         team->Leave();
-        holds &= !team->TryEnter(true);
+        holds &= !team->TryEnter(kLong);
         pymps_engine_team *own = pymps_engine_team_create(2);
         Enter(own);
         holds &= Shares(own, 100);
