@@ -1,4 +1,4 @@
-from typing import Any, final
+from typing import Any, SupportsIndex, final
 
 import numpy.typing as npt
 
@@ -7,11 +7,13 @@ from pymps._queue import CommandQueue
 
 @final
 class Device:
-    def __init__(self, name: str | None = None) -> None: ...
+    def __init__(self, name: str | None = None, threads: SupportsIndex | None = None) -> None: ...
     @property
     def name(self) -> str: ...
     @property
     def backend(self) -> str: ...
+    @property
+    def threads(self) -> int | None: ...
     @property
     def registry_id(self) -> int: ...
     @property

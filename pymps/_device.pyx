@@ -2,6 +2,7 @@
 
 cimport cython
 
+import operator
 import os
 
 from pymps._backend cimport backends, check
@@ -13,31 +14,41 @@ cdef class Device:
     """A device that runs layers (``MTLDevice``).
 
     Two devices are equal where they are the same piece of hardware behind the same backend: arrays and layers of the
-    one fit the other.
+    one fit the other. A layer computes on the threads of the device that it was made with.
 
     Parameters
     ----------
     name : str, optional
         "metal" (Apple's frameworks) or "portable" (on the CPU), with an index where there are several: "metal:1".
         None: what the environment variable ``PYMPS_DEVICE`` says, else a GPU, else the CPU.
+    threads : int, optional
+        On how many threads of the CPU its layers compute, 1 to 256, the calling one included. The results are the same,
+        bit by bit; more than one are used where that is faster, in large layers and batches. None: what the environment
+        variable ``PYMPS_NUM_THREADS`` says, else as many as the CPUs that the process may use, but 8 at most. None is
+        all that a GPU takes.
 
     Raises
     ------
     DeviceError
-        There is no such device; the message lists those that there are.
+        There is no such device (the message lists those that there are), or the system can't start so many threads.
+    TypeError, ValueError
+        `threads` or the variable is not a number of threads, or the device is a GPU.
     ImportError
         The native library is missing or does not fit.
     """
 
-    def __cinit__(self, name=None):
+    def __cinit__(self, name=None, threads=None):
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name: {type(name).__name__} {name!r}, expected a str or None")
         if name is None:
             name = os.environ.get("PYMPS_DEVICE") or None
         cdef pymps_error error
         self._find(name)
-        check(self.native.device_open(self._index, &self.handle, &error), &error)
+        cdef size_t count = _threads_of_environment() if threads is None else _threads_of_caller(threads)
+        check(self.native.device_open(self._index, count, &self.handle, &error), &error)
         self.native.device_info(self.handle, &self._info)
+        if threads is not None and self._info.threads == 0:
+            raise ValueError(f"threads: {threads!r}, expected None: {self.name} has processors of its own")
 
     cdef int _find(self, object name) except -1:
         cdef size_t backend_count = 0, device_count, b, index
@@ -70,6 +81,11 @@ cdef class Device:
     def backend(self):
         """The backend behind it: "metal" or "portable"."""
         return self.native.name.decode()
+
+    @property
+    def threads(self):
+        """On how many threads of the CPU its layers compute; None for a GPU."""
+        return self._info.threads or None
 
     @property
     def registry_id(self):
@@ -232,6 +248,30 @@ cdef class Device:
 
     def __repr__(self):
         return f"<pymps.Device '{self.backend}:{self._index}' ({self.name})>"
+
+
+cdef int _check_threads(str name, object value, object count) except -1:
+    if not 1 <= count <= PYMPS_MAX_THREADS:
+        raise ValueError(f"{name}: {value!r}, expected a number of threads from 1 to {PYMPS_MAX_THREADS}")
+
+
+cdef object _threads_of_caller(object threads):
+    try:
+        count = operator.index(threads)
+    except TypeError:
+        raise TypeError(f"threads: {type(threads).__name__} {threads!r}, expected an int or None") from None
+    _check_threads("threads", threads, count)
+    return count
+
+
+cdef object _threads_of_environment():
+    """0 where the environment does not say."""
+    text = os.environ.get("PYMPS_NUM_THREADS", "")
+    if text == "":
+        return 0
+    count = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+    _check_threads("PYMPS_NUM_THREADS", text, count)
+    return count
 
 
 def devices():

@@ -85,6 +85,7 @@ cdef extern from "pymps.h" nogil:
         uint64_t registry_id
         bint is_low_power, is_headless, is_removable, has_unified_memory
         uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes
+        size_t threads
 
     ctypedef struct pymps_layer_info:
         size_t input_feature_channels, output_feature_channels, number_of_layers
@@ -129,7 +130,7 @@ cdef extern from "pymps.h" nogil:
         const char *name
 
         pymps_status (*device_count)(size_t *count, pymps_error *error) noexcept nogil
-        pymps_status (*device_open)(size_t index, pymps_device **device, pymps_error *error) noexcept nogil
+        pymps_status (*device_open)(size_t index, size_t threads, pymps_device **device, pymps_error *error) noexcept nogil
         void (*device_release)(pymps_device *device) noexcept nogil
         void (*device_info)(pymps_device *device, pymps_device_info *info) noexcept nogil
         uint64_t (*device_current_allocated_size_bytes)(pymps_device *device) noexcept nogil
@@ -268,3 +269,4 @@ cdef extern from "pymps.h" nogil:
         pymps_state *(*stream_state)(pymps_stream *stream) noexcept nogil
 
     uint32_t PYMPS_ABI_VERSION
+    size_t PYMPS_MAX_THREADS

@@ -8,17 +8,23 @@ namespace {
 
 using std::chrono::microseconds;
 
-/* How long a helper waits awake. Measured on two cores of a virtual machine: see kWakeTime. By then one more turn of
- * the processor is wasted at most, against a wake that would have cost as much. */
+/* How long a helper waits awake for the next fork: about as long as a wake costs, 20 us of the caller's time and 50 us
+ * until the helper runs (measured on a virtual machine with two processors, where the other one has halted). */
 constexpr microseconds kAwakeTime{50};
-/* Runs that begin within this time follow each other closely. */
-constexpr microseconds kCloseTime{100};
 
-/* A waiting thread looks again after each pause (40 to 140 cycles). It gives its core to others after the first few
+/* A run of this much work outlasts a wake several times. */
+constexpr size_t kLongWork = 4000000;
+/* Shorter runs wake helpers where not more than this goes by between the end of one and the next. */
+constexpr microseconds kCloseTime{100};
+/* What one thread does, roughly. */
+constexpr size_t kWorkPerMicrosecond = 10000;
+
+/* A waiting thread looks again after each pause (30 to 140 cycles). It gives its core to others after the first few
  * microseconds, and then ever again: there may be more threads than cores. */
-constexpr size_t kPausesBeforeYield = 64, kPausesBetweenYields = 8;
-/* Pauses until the caller takes over the part of a helper that has not begun: a fork arrives within 2 or 3. */
-constexpr size_t kPatience = 24;
+constexpr size_t kPausesBeforeYield = 512, kPausesBetweenYields = 64;
+/* Pauses until the caller takes over the part of a helper that has not begun: a fork arrives sooner. None for a helper
+ * that was late before: it does not run, or is about to wake. */
+constexpr size_t kPatience = 32;
 
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -39,10 +45,8 @@ void RegisterProcess() {
     pthread_atfork(nullptr, nullptr, CountProcess);
 }
 
-/* Multiply-adds that are shared out: ... */
+/* Less is not shared out: ... */
 constexpr size_t kSharedWork = 100000;
-/* Multiply-adds that take longer than to wake helpers. */
-constexpr size_t kLongWork = 1000000;
 
 } // namespace
 
@@ -78,7 +82,7 @@ bool pymps_engine_team::Start() {
 bool pymps_engine_team::StartHelper(size_t index) {
     Helper &helper = helpers_[index];
     helper.begun = helper.done = 0;
-    helper.is_asleep = false;
+    helper.is_asleep = helper.was_late = false;
     helper.team = this;
     helper.thread = index + 1;
     pthread_mutex_init(&helper.mutex, nullptr);
@@ -91,14 +95,14 @@ bool pymps_engine_team::StartHelper(size_t index) {
     return is_started;
 }
 
-bool pymps_engine_team::TryEnter(bool is_long) {
+bool pymps_engine_team::TryEnter(size_t work) {
     if (IsForked() || is_busy_.load(std::memory_order_relaxed) || is_busy_.exchange(true, std::memory_order_acquire))
         return false;
-    if (is_long || !HasSleepers())
+    if (work >= kLongWork || !HasSleepers())
         return true;
     const Clock::time_point now = Clock::now();
-    const bool is_close = now - last_short_run_ < kCloseTime;
-    last_short_run_ = now;
+    const bool is_close = now - last_alone_ < kCloseTime + microseconds(work / kWorkPerMicrosecond);
+    last_alone_ = now;
     if (!is_close)
         Leave();
     return is_close;
@@ -116,13 +120,16 @@ void pymps_engine_team::Run(Task task, const void *context) {
 }
 
 void pymps_engine_team::Join(Helper &helper, uint64_t epoch) {
-    for (size_t pauses = 1; helper.done.load(std::memory_order_acquire) != epoch; ++pauses) {
-        Pause();
+    const size_t patience = helper.was_late ? 0 : kPatience;
+    helper.was_late = false;
+    for (size_t pauses = 0; helper.done.load(std::memory_order_acquire) != epoch; ++pauses) {
         uint64_t before = epoch - 1;
-        if (pauses == kPatience && helper.begun.compare_exchange_strong(before, epoch)) {
+        if (pauses == patience && helper.begun.compare_exchange_strong(before, epoch)) {
+            helper.was_late = true;
             task_(context_, helper.thread);
             return;
         }
+        Pause();
         if (pauses > kPausesBeforeYield && pauses % kPausesBetweenYields == 0)
             sched_yield();
     }
@@ -170,6 +177,7 @@ void pymps_engine_team::SleepAfter(uint64_t epoch, Helper &helper) {
         helper.is_asleep.store(false);
     while (helper.is_asleep.load(std::memory_order_relaxed))
         pthread_cond_wait(&helper.woken, &helper.mutex);
+    helper.placement.Restore();
     pthread_mutex_unlock(&helper.mutex);
 }
 
@@ -180,6 +188,7 @@ void pymps_engine_team::WakeSleepers() {
             continue;
         pthread_mutex_lock(&helper.mutex);
         helper.is_asleep.store(false, std::memory_order_relaxed);
+        helper.placement.KeepOff(helper.pthread);
         pthread_mutex_unlock(&helper.mutex);
         pthread_cond_signal(&helper.woken);
     }
@@ -200,7 +209,7 @@ bool pymps_engine_team::IsForked() const {
 namespace pymps::engine {
 
 Teamwork::Teamwork(Team *team, size_t largest, size_t total)
-    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total >= kLongWork) ? team : nullptr) {}
+    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total) ? team : nullptr) {}
 
 Teamwork::~Teamwork() {
     if (team_ != nullptr)

@@ -11,8 +11,11 @@
 
 #include "engine/engine.h"
 #include "engine/memory.h"
+#include "engine/placement.h"
 
-/* Made once, used by one run at a time: a run that finds the team busy does without. A fork of work to the helpers and
+/* Work is counted in multiply-adds.
+ *
+ * Made once, used by one run at a time: a run that finds the team busy does without. A fork of work to the helpers and
  * its join are each one cache line that travels between two cores. Helpers wait for the next fork awake for a short
  * while, then sleep. */
 struct pymps_engine_team {
@@ -28,10 +31,10 @@ struct pymps_engine_team {
     /* With the thread that calls Run. */
     size_t threads() const { return threads_; }
 
-    /* Whether the team is the caller's until it calls Leave. Never waits. False too in a child of fork(), which has no
-     * helpers, and where helpers would have to be woken for nothing: for a run that takes less time than to wake
-     * them, unless runs follow each other closely. */
-    bool TryEnter(bool is_long);
+    /* Whether the team is the caller's, for a run of so much work, until it calls Leave. Never waits. False too in a
+     * child of fork(), which has no helpers, and where they sleep and waking them would not pay: for a run that does
+     * not last much longer than that, unless such runs follow each other closely. */
+    bool TryEnter(size_t work);
     void Leave() { is_busy_.store(false, std::memory_order_release); }
 
     /* Calls f(thread) once for each thread in [0, threads()) and returns when all calls have. A helper that has not
@@ -49,9 +52,11 @@ struct pymps_engine_team {
         alignas(pymps::engine::kAlignment) std::atomic<uint64_t> begun; /* the last epoch that someone has begun ... */
         alignas(pymps::engine::kAlignment) std::atomic<uint64_t> done;  /* ... and that the helper has done */
         alignas(pymps::engine::kAlignment) std::atomic<bool> is_asleep;
+        bool was_late;         /* to the last fork: the caller has done its part. The caller's own note */
         pthread_mutex_t mutex; /* to sleep, and to be woken */
         pthread_cond_t woken;
         pthread_t pthread;
+        pymps::engine::Placement placement;
         pymps_engine_team *team;
         size_t thread;
     };
@@ -72,7 +77,7 @@ struct pymps_engine_team {
     const void *context_ = nullptr;
 
     alignas(pymps::engine::kAlignment) std::atomic<bool> is_busy_{false};
-    Clock::time_point last_short_run_; /* that did not wake the helpers */
+    Clock::time_point last_alone_; /* when the last run came that did not wake the helpers */
     const size_t threads_;
     size_t started_ = 0; /* of the helpers */
     unsigned process_ = 0;
@@ -83,7 +88,7 @@ namespace pymps::engine {
 
 using Team = pymps_engine_team;
 
-/* What a run may use of a team. Work is counted in multiply-adds. */
+/* What a run may use of a team. */
 class Teamwork {
   public:
     /* `largest`: of the products that the run does at a time; `total`: of all of them. */

@@ -135,11 +135,14 @@ typedef enum pymps_storage_mode { /* MTLStorageMode's values */
                                   PYMPS_STORAGE_PRIVATE = 2,
 } pymps_storage_mode;
 
+#define PYMPS_MAX_THREADS 256
+
 typedef struct pymps_device_info {
     char name[128];
     uint64_t registry_id;
     bool is_low_power, is_headless, is_removable, has_unified_memory;
     uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes;
+    size_t threads; /* see device_open; 0: the device has processors of its own */
 } pymps_device_info;
 
 typedef struct pymps_layer_info {
@@ -199,9 +202,12 @@ typedef enum pymps_state_matrix {
 typedef struct pymps_backend {
     const char *name; /* "metal" or "portable" */
 
-    /* Devices. All functions on a device may be called from several threads. */
+    /* Devices. All functions on a device may be called from several threads. Where a device computes on the CPU, the
+     * layers made on it share their work among `threads` threads where that is faster, the one that runs them included:
+     * at most PYMPS_MAX_THREADS; 0: as many as the processors that the process may use, but 8 at most. The number means
+     * nothing to a device that has processors of its own. */
     pymps_status (*device_count)(size_t *count, pymps_error *error);
-    pymps_status (*device_open)(size_t index, pymps_device **device, pymps_error *error);
+    pymps_status (*device_open)(size_t index, size_t threads, pymps_device **device, pymps_error *error);
     void (*device_release)(pymps_device *device);
     void (*device_info)(pymps_device *device, pymps_device_info *info);
     uint64_t (*device_current_allocated_size_bytes)(pymps_device *device);
@@ -386,7 +392,7 @@ typedef struct pymps_backend {
 } pymps_backend;
 
 /* The version of this interface. A library with another version must not be used. */
-#define PYMPS_ABI_VERSION 3
+#define PYMPS_ABI_VERSION 4
 
 /* The library's two exported symbols. */
 typedef uint32_t pymps_abi_version_function(void);

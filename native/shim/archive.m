@@ -183,6 +183,7 @@ pymps_status layer_unarchive(pymps_device *device, const void *data, size_t leng
         MPSRNNMatrixInferenceLayer *object;
         PMP_TRY(read_object(call, device->device, payload, &object));
         PMP_TRY(check_ends(call, object, layers, head.layer_count));
+        pmp_layer_use_team(object, device);
         pmp_stack *stack = pmp_stack_make(layers, head.layer_count);
         pymps_layer *made;
         PMP_TRY(stack == NULL ? pmp_out_of_memory(call) : pmp_layer_handle(call, device, stack, object, &made));

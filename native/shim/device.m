@@ -38,7 +38,18 @@ pymps_status device_count(size_t *count, pymps_error *error) {
     });
 }
 
-pymps_status device_open(size_t index, pymps_device **device, pymps_error *error) {
+// `team` (autoreleased) becomes nil for a device that has processors of its own.
+static pymps_status make_team(const pmp_call *call, id<MTLDevice> device, size_t threads, id<PMPThreads> *team) {
+    *team = nil;
+    PMP_CHECK(threads <= PYMPS_MAX_THREADS, call, "threads: %zu, expected at most %d", threads, PYMPS_MAX_THREADS);
+    if (![device respondsToSelector:@selector(newTeamWithThreadCount:)])
+        return PYMPS_OK;
+    *team = [[(id<PMPThreads>)device newTeamWithThreadCount:threads] autorelease];
+    return *team != nil ? PYMPS_OK
+                        : pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "threads: the system can't start %zu", threads);
+}
+
+pymps_status device_open(size_t index, size_t threads, pymps_device **device, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(device, call);
         NSArray *devices = nil;
@@ -47,6 +58,8 @@ pymps_status device_open(size_t index, pymps_device **device, pymps_error *error
             return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "index: %zu, expected less than %lu, the number of devices",
                             index, (unsigned long)devices.count);
         id<MTLDevice> opened = [devices objectAtIndex:index];
+        id<PMPThreads> team;
+        PMP_TRY(make_team(call, opened, threads, &team));
         id<MTLCommandQueue> queue = [[opened newCommandQueue] autorelease];
         if (queue == nil)
             return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue left");
@@ -56,6 +69,7 @@ pymps_status device_open(size_t index, pymps_device **device, pymps_error *error
         atomic_init(&handle->references, 1);
         handle->device = [opened retain];
         handle->queue = [queue retain];
+        handle->team = [team retain];
         *device = handle;
         return PYMPS_OK;
     });
@@ -65,6 +79,7 @@ void device_release(pymps_device *device) {
     if (device == NULL || !pmp_drop(&device->references))
         return;
     pmp_perform(^{
+        [device->team release];
         [device->queue release];
         [device->device release];
     });
@@ -84,6 +99,7 @@ void device_info(pymps_device *device, pymps_device_info *info) {
             .has_unified_memory = object.hasUnifiedMemory,
             .recommended_max_working_set_size_bytes = object.recommendedMaxWorkingSetSize,
             .max_buffer_length_bytes = object.maxBufferLength,
+            .threads = device->team.threadCount,
         };
         pmp_copy_utf8(info->name, sizeof info->name, object.name.UTF8String);
     });

@@ -19,6 +19,11 @@ pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_st
     return PYMPS_OK;
 }
 
+void pmp_layer_use_team(MPSRNNMatrixInferenceLayer *object, const pymps_device *device) {
+    if (device->team != nil)
+        [(id<PMPThreads>)object setTeam:device->team];
+}
+
 // `layers` becomes the shapes of the descriptors, in autoreleased memory.
 static pymps_status check_shapes(const pmp_call *call, pymps_descriptor *const *descriptors, size_t count,
                                  const pmp_stack_layer **layers) {
@@ -58,6 +63,7 @@ static pymps_status make_object(const pmp_call *call, pymps_device *device, pymp
         }
     }
     [raised raise];
+    pmp_layer_use_team(*object, device);
     return PYMPS_OK;
 }
 

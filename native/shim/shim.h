@@ -50,10 +50,19 @@ extern const pymps_backend backend PMP_BACKEND_SYMBOL(backend);
 
 // ---- Handles: each says what it owns. `references` counts the owners of a handle that others hold on to. ----
 
+/// What devices and layers that compute on the threads of a CPU have beyond Apple's.
+@protocol PMPThreads <NSObject>
+@optional
+- (id)newTeamWithThreadCount:(NSUInteger)threadCount; // a device; 0: as many as suit it. nil: no thread left
+@property (readonly) NSUInteger threadCount;          // a team
+- (void)setTeam:(id)team;                             // a layer, before its first encode
+@end
+
 struct pymps_device { // owned by its opener, layers and queues
     atomic_size_t references;
     id<MTLDevice> device;
     id<MTLCommandQueue> queue; // of state_create and matrix_read
+    id<PMPThreads> team;       // nil: the device computes on processors of its own
 };
 
 struct pymps_buffer { // owned by its creator alone; what is encoded retains the MTLBuffer
@@ -298,6 +307,9 @@ void pmp_stack_release(pmp_stack *stack) PMP_BACKEND_SYMBOL(pmp_stack_release);
 pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_stack *stack,
                               MPSRNNMatrixInferenceLayer *object, pymps_layer **layer)
     PMP_BACKEND_SYMBOL(pmp_layer_handle);
+/// Lets a layer that has just been made use the device's threads.
+void pmp_layer_use_team(MPSRNNMatrixInferenceLayer *object, const pymps_device *device)
+    PMP_BACKEND_SYMBOL(pmp_layer_use_team);
 /// Runs `body` while no other thread uses the MPS layer.
 void pmp_layer_with_lock(pymps_layer *layer, void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_layer_with_lock);
 

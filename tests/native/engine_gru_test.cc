@@ -155,6 +155,7 @@ void TestInputGateNeurons() {
 int main() {
     test::ForEachTarget([] {
         test::TestRandomSequences<Gru>();
+        test::TestTeams<Gru>();
         TestAnyInputGate();
         TestSaturatedInputGate();
         TestInputGateNeurons();

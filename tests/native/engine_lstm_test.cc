@@ -94,6 +94,7 @@ void TestNoWeights() {
 int main() {
     test::ForEachTarget([] {
         test::TestRandomSequences<Lstm>();
+        test::TestTeams<Lstm>();
         TestNoWeights();
         test::TestHugeSizes(pymps_engine_lstm_create, &pymps_engine_lstm::input_gate);
     });

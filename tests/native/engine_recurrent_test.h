@@ -277,6 +277,45 @@ template <class RandomLayer> void TestRandomSequences() {
     }
 }
 
+inline bool SameBits(const Matrix &a, const Matrix &b) {
+    const size_t bytes = a.floats.size() * sizeof(float);
+    return a.halves == b.halves && (bytes == 0 || std::memcmp(a.floats.data(), b.floats.data(), bytes) == 0);
+}
+
+inline bool SameBits(const Results &a, const Results &b) {
+    for (size_t step = 0; step < a.y.size(); ++step) {
+        if (!SameBits(a.y[step], b.y[step]))
+            return false;
+    }
+    for (size_t i = 0; i < a.states.size(); ++i) {
+        if (!SameBits(a.states[i].h, b.states[i].h) || !SameBits(a.states[i].c, b.states[i].c))
+            return false;
+    }
+    return true;
+}
+
+// Teams change nothing: layers that are large enough to be shared out, by panels and by rows.
+template <class RandomLayer> void TestTeams() {
+    const std::unique_ptr<pymps_engine_team, void (*)(pymps_engine_team *)> teams[] = {
+        {pymps_engine_team_create(2), pymps_engine_team_destroy},
+        {pymps_engine_team_create(3), pymps_engine_team_destroy}};
+    const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {16, 16, true}};
+    for (int i = 0; i < 24; ++i) {
+        const RandomLayer layer(shapes[i % 4]);
+        const Subject subject = layer.Subject();
+        Sequence sequence;
+        RandomSequence(subject, 1 + Below(12), i % 2 ? 1 + Below(9) : 60 + Below(30), &sequence);
+        pymps_engine_layer *made = subject.create();
+        const Results alone = Run(made, subject, sequence, sequence.rows.size());
+        for (const auto &team : teams) {
+            const Results shared = Run(made, subject, sequence, sequence.rows.size(), team.get());
+            Check(SameBits(alone, shared), "%zu threads, in %zu, out %zu, %s: other results than of one",
+                  &team - teams + 2, subject.inputs, subject.outputs, subject.about.c_str());
+        }
+        pymps_engine_layer_destroy(made);
+    }
+}
+
 // One step of one row from an initial state: h1.
 inline Floats OneStep(const Subject &subject, const Floats &x, const Floats &h0, const Floats &c0) {
     Sequence s;

@@ -41,6 +41,7 @@ struct SingleGate : test::Layer {
 int main() {
     test::ForEachTarget([] {
         test::TestRandomSequences<SingleGate>();
+        test::TestTeams<SingleGate>();
         test::TestHugeSizes(pymps_engine_single_gate_create, &pymps_engine_single_gate::gate);
     });
     return test::Report();

@@ -10,16 +10,17 @@ static size_t limit;
 static void test_devices(void) {
     size_t count;
     FAILS(api->device_count(NULL, error), "[device_count] count: NULL, expected a pointer");
-    FAILS(api->device_open(0, NULL, error), "[device_open] device: NULL, expected a pointer");
+    FAILS(api->device_open(0, 0, NULL, error), "[device_open] device: NULL, expected a pointer");
+    FAILS(api->device_open(0, 257, &device, error), "[device_open] threads: 257, expected at most 256");
     REQUIRE(api->device_count(&count, error));
     pymps_error error = {0};
     pymps_device *none = NULL;
-    CHECK(api->device_open(count, &none, &error) == PYMPS_ERROR_DEVICE && none == NULL, "%d", error.status);
+    CHECK(api->device_open(count, 0, &none, &error) == PYMPS_ERROR_DEVICE && none == NULL, "%d", error.status);
     char text[100];
     snprintf(text, sizeof text, "[device_open] index: %zu, expected less than %zu, the number of devices", count,
              count);
     CHECK(strcmp(error.text, text) == 0, "'%s'", error.text);
-    CHECK(api->device_open(count, &none, NULL) == PYMPS_ERROR_DEVICE, "without an error");
+    CHECK(api->device_open(count, 0, &none, NULL) == PYMPS_ERROR_DEVICE, "without an error");
     api->device_info(NULL, NULL);
     CHECK(api->device_current_allocated_size_bytes(NULL) == 0, "NULL");
 }

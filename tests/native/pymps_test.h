@@ -43,7 +43,7 @@ static const pymps_backend *api;
 
 static inline pymps_device *open_device(void) {
     pymps_device *device;
-    REQUIRE(api->device_open(0, &device, error));
+    REQUIRE(api->device_open(0, 0, &device, error));
     return device;
 }
 

@@ -2,6 +2,8 @@
 #import <Metal/Metal.h>
 #include <stdatomic.h>
 
+@class PMPTeam;
+
 @interface PMPDevice : NSObject <MTLDevice> {
     NSString *_name;
     uint64_t _usableMemory; // bytes
@@ -10,6 +12,9 @@
 
 /// The only one; never released.
 + (PMPDevice *)sharedDevice;
+
+/// For MPSRNNMatrixInferenceLayer's setTeam:. nil where the system has no thread left. See PMPTeam.
+- (PMPTeam *)newTeamWithThreadCount:(NSUInteger)threadCount;
 
 /// Counts a buffer's memory in or out of currentAllocatedSize.
 - (void)countAllocation:(size_t)bytes;

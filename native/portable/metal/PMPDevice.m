@@ -4,6 +4,7 @@
 #import "PMPCommandQueue.h"
 #import "PMPEvent.h"
 #import "PMPMemory.h"
+#import "PMPTeam.h"
 #include "engine/engine.h"
 #include <pthread.h>
 #include <time.h>
@@ -235,6 +236,10 @@ static void check_bytes(PMPDevice *device, SEL selector, const void *pointer, MT
 
 - (id<MTLSharedEvent>)newSharedEvent {
     return [[PMPSharedEvent alloc] initWithDevice:nil];
+}
+
+- (PMPTeam *)newTeamWithThreadCount:(NSUInteger)threadCount {
+    return [[PMPTeam alloc] initWithThreadCount:threadCount];
 }
 
 - (void)sampleTimestamps:(MTLTimestamp *)cpuTimestamp gpuTimestamp:(MTLTimestamp *)gpuTimestamp {

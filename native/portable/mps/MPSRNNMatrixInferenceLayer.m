@@ -123,6 +123,11 @@ enum { kOldestArchiveVersion = 1, kArchiveVersion = 2 };
     return copy;
 }
 
+/// The threads that this layer and its copies share their work with; nil: none. Before the first encode.
+- (void)setTeam:(PMPTeam *)team {
+    [_stack setTeam:team];
+}
+
 - (NSUInteger)inputFeatureChannels {
     return PMPRecurrentChainInputs(_stack->_whole);
 }

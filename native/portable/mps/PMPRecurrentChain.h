@@ -16,6 +16,7 @@ typedef struct PMPRecurrentCell {
 typedef struct PMPRecurrentChain {
     const PMPRecurrentCell *cells;
     size_t count;
+    pymps_engine_team *team; // NULL: the cells run on one thread
 } PMPRecurrentChain;
 
 // Of a chain that is not empty.

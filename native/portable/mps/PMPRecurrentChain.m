@@ -57,7 +57,7 @@ void PMPRecurrentChainRun(PMPRecurrentChain chain, const pymps_engine_sequence *
             own.initial = sequence->initial + i;
         }
         own.states = sequence->states + i * sequence->state_count;
-        pymps_engine_layer_run(cell->layer, &own, workspace, NULL);
+        pymps_engine_layer_run(cell->layer, &own, workspace, chain.team);
         x = own.y;
     }
 }

@@ -1,20 +1,25 @@
 // The packed weights of a stack of recurrent layers.
 #import "PMPArgument.h"
 #import "PMPRecurrentChain.h"
+#import "PMPTeam.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 
-/// Immutable: copies of a layer share it, and work in flight holds it. It owns the engine's layers and their
-/// recipes.
+/// Immutable but for its team: copies of a layer share it, and work in flight holds it. It owns the engine's layers and
+/// their recipes.
 @interface PMPRecurrentStack : NSObject {
   @package
     PMPRecurrentCell *_cells; // first all `_count` in the order of the stack, then again by direction
     size_t _count;
     size_t _brokenAt; // the first cell whose inputs are not the outputs of the one before; 0: none
     PMPRecurrentChain _whole, _forward, _backward;
+    PMPTeam *_team; // of the chains
 }
 
 /// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit.
 - (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument;
+
+/// Before anything has been encoded.
+- (void)setTeam:(PMPTeam *)team;
 
 /// For an archive: the recipes of the cells.
 - (NSArray *)propertyList;

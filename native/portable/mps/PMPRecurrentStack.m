@@ -20,10 +20,17 @@
         }
     }
     PMPRecurrentCell *next = _cells + _count;
-    _whole = (PMPRecurrentChain){_cells, _count};
+    _whole = (PMPRecurrentChain){_cells, _count, NULL};
     _forward = [self chainOfDirection:MPSRNNSequenceDirectionForward at:&next];
     _backward = [self chainOfDirection:MPSRNNSequenceDirectionBackward at:&next];
     return [self retain];
+}
+
+- (void)setTeam:(PMPTeam *)team {
+    [team retain];
+    [_team release];
+    _team = team;
+    _whole.team = _forward.team = _backward.team = team == nil ? NULL : team->_team;
 }
 
 - (NSArray *)propertyList {
@@ -36,7 +43,7 @@
 
 /// Copies the cells of a direction to `next`, and moves on behind them.
 - (PMPRecurrentChain)chainOfDirection:(MPSRNNSequenceDirection)direction at:(PMPRecurrentCell **)next {
-    PMPRecurrentChain chain = {*next, 0};
+    PMPRecurrentChain chain = {*next, 0, NULL};
     for (size_t i = 0; i < _count; i++) {
         if (_cells[i].direction == direction) {
             *(*next)++ = _cells[i];
@@ -101,6 +108,7 @@
         [_cells[i].recipe release];
     }
     free(_cells);
+    [_team release];
     [super dealloc];
 }
 
