@@ -1,6 +1,15 @@
 // pymps_stream: one step at a time through fixed buffers. All that a step needs is made beforehand.
+//
+// Two steps that each read the state that the other writes can take turns for ever. Where the device's command buffers
+// can be committed again, a stream encodes such a pair once.
 #import "shim.h"
 #include <stdlib.h>
+
+typedef struct encoded_step {
+    id<MTLCommandBuffer> command_buffer; // retained; nil: none that can be committed again
+    MPSRNNRecurrentMatrixState *before;  // not retained: only to be compared
+    MPSRNNRecurrentMatrixState *after;   // retained; nil: zeros
+} encoded_step;
 
 struct pymps_stream { // owned by its creator
     pmp_stack *stack;
@@ -10,8 +19,22 @@ struct pymps_stream { // owned by its creator
     pymps_buffer *source, *destination;
     NSArray *sources, *destinations;   // one MPSMatrix each, over the buffers
     NSMutableArray *states;            // where MPS puts the state after a step
-    MPSRNNRecurrentMatrixState *state; // retained; nil: zeros
+    encoded_step last, last_but_one;   // last.after is the stream's state
 };
+
+static void forget_step(encoded_step *step) {
+    [step->command_buffer release];
+    [step->after release];
+    *step = (encoded_step){0};
+}
+
+// Keeps a reference to `state`, and no step: nobody else's state is written to, and nobody else writes to the stream's.
+static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) {
+    [state retain];
+    forget_step(&stream->last);
+    forget_step(&stream->last_but_one);
+    stream->last.after = state;
+}
 
 static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t columns) {
     return (pymps_matrix){
@@ -75,7 +98,7 @@ void stream_release(pymps_stream *stream) {
     if (stream == NULL)
         return;
     pmp_perform(^{
-        [stream->state release];
+        take_state(stream, nil);
         [stream->states release];
         [stream->sources release];
         [stream->destinations release];
@@ -98,24 +121,50 @@ void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
         *matrix = matrix_over(stream->destination, stream->rows, stream->stack->info.output_feature_channels);
 }
 
+// The stream owns what a step uses, so that the command buffer need not.
+static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
+    id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
+    if (command_buffer == nil)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
+    forget_step(&stream->last_but_one); // its state may become the one after this step
+    [stream->states removeAllObjects];
+    [stream->layer encodeSequenceToCommandBuffer:command_buffer
+                                  sourceMatrices:stream->sources
+                                   sourceOffsets:NULL
+                             destinationMatrices:stream->destinations
+                              destinationOffsets:NULL
+                             recurrentInputState:stream->last.after
+                           recurrentOutputStates:stream->states];
+    PMP_TRY(pmp_finish(call, command_buffer));
+    bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
+    stream->last_but_one = stream->last;
+    stream->last = (encoded_step){
+        .command_buffer = can_run_again ? [command_buffer retain] : nil,
+        .before = stream->last_but_one.after,
+        .after = [[stream->states objectAtIndex:0] retain],
+    };
+    if (stream->last_but_one.command_buffer == nil)
+        forget_step(&stream->last_but_one);
+    return PYMPS_OK;
+}
+
+static bool take_turns(const encoded_step *a, const encoded_step *b) {
+    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
+}
+
+static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
+    encoded_step step = stream->last_but_one;
+    [(id<PMPCommittedAgain>)step.command_buffer commitAgain];
+    PMP_TRY(pmp_wait(call, step.command_buffer));
+    stream->last_but_one = stream->last;
+    stream->last = step;
+    return PYMPS_OK;
+}
+
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(stream, call);
-        id<MTLCommandBuffer> command_buffer;
-        PMP_TRY(pmp_command_buffer_make(call, stream->queue, &command_buffer));
-        [stream->states removeAllObjects];
-        [stream->layer encodeSequenceToCommandBuffer:command_buffer
-                                      sourceMatrices:stream->sources
-                                       sourceOffsets:NULL
-                                 destinationMatrices:stream->destinations
-                                  destinationOffsets:NULL
-                                 recurrentInputState:stream->state
-                               recurrentOutputStates:stream->states];
-        PMP_TRY(pmp_finish(call, command_buffer));
-        MPSRNNRecurrentMatrixState *next = [[stream->states objectAtIndex:0] retain];
-        [stream->state release];
-        stream->state = next;
-        return PYMPS_OK;
+        return take_turns(&stream->last, &stream->last_but_one) ? repeat_step(call, stream) : encode_step(call, stream);
     });
 }
 
@@ -124,19 +173,18 @@ pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_er
         PMP_CHECK_NOT_NULL(stream, call);
         if (state != NULL)
             PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows, nil));
-        MPSRNNRecurrentMatrixState *next = state == NULL ? nil : [state->state retain];
-        [stream->state release];
-        stream->state = next;
+        take_state(stream, state == NULL ? nil : state->state);
         return PYMPS_OK;
     });
 }
 
 pymps_state *stream_state(pymps_stream *stream) {
-    if (stream == NULL || stream->state == nil)
+    if (stream == NULL || stream->last.after == nil)
         return NULL;
     __block pymps_state *handle = NULL;
     pmp_perform(^{
-        handle = pmp_state_handle(stream->stack, stream->state, stream->rows, nil);
+        take_state(stream, stream->last.after);
+        handle = pmp_state_handle(stream->stack, stream->last.after, stream->rows, nil);
     });
     return handle;
 }

@@ -8,6 +8,9 @@
 /// Starts a use, with one reference.
 - (void)beginWithRetainedReferences:(BOOL)retainedReferences errorOptions:(MTLCommandBufferErrorOption)errorOptions;
 
+/// Goes back to where a first commit begins; keeps commands and times.
+- (void)rewind;
+
 /// Ends a use: forgets all but the memory.
 - (void)clear;
 
