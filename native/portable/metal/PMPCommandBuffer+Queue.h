@@ -8,9 +8,6 @@
 /// Starts a use, with one reference.
 - (void)beginWithRetainedReferences:(BOOL)retainedReferences errorOptions:(MTLCommandBufferErrorOption)errorOptions;
 
-/// Goes back to where a first commit begins; keeps commands and times.
-- (void)rewind;
-
 /// Ends a use: forgets all but the memory.
 - (void)clear;
 
@@ -26,5 +23,8 @@ static inline MTLCommandBufferStatus PMPStatus(PMPCommandBuffer *buffer) {
     return buffer == nil ? MTLCommandBufferStatusNotEnqueued
                          : atomic_load_explicit(&buffer->_status, memory_order_acquire);
 }
+
+/// Goes back to where a first commit begins; keeps commands and times.
+void PMPRewind(PMPCommandBuffer *buffer);
 
 void PMPReleaseHeldObjects(PMPCommandBuffer *buffer);

@@ -26,6 +26,7 @@
     _Atomic(CFTimeInterval) _kernelStartTime, _kernelEndTime, _GPUStartTime, _GPUEndTime;
     NSError *_error;
     BOOL _encoderIsOpen;
+    BOOL _isRetainedByQueue; // from commit to completion
 
   @private
     PMPCommandQueue *_queue;

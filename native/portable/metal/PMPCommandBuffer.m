@@ -69,17 +69,19 @@ static void release_blocks(struct PMPPointerArray *blocks) {
     blocks->count = 0;
 }
 
-- (void)rewind {
-    release_blocks(&_scheduledHandlers);
-    release_blocks(&_completedHandlers);
-    [_error release];
-    _error = nil;
-    atomic_store_explicit(&_status, MTLCommandBufferStatusNotEnqueued, memory_order_relaxed);
-    atomic_store_explicit(&_isFinished, false, memory_order_relaxed);
+void PMPRewind(PMPCommandBuffer *buffer) {
+    release_blocks(&buffer->_scheduledHandlers);
+    release_blocks(&buffer->_completedHandlers);
+    if (buffer->_error != nil) {
+        [buffer->_error release];
+        buffer->_error = nil;
+    }
+    atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusNotEnqueued, memory_order_relaxed);
+    atomic_store_explicit(&buffer->_isFinished, false, memory_order_relaxed);
 }
 
 - (void)clear {
-    [self rewind];
+    PMPRewind(self);
     PMPCommandListClear(&_commands);
     PMPReleaseHeldObjects(self);
     [_encoder clear];
@@ -238,7 +240,7 @@ static void check_memory(BOOL available) {
     if (!atomic_load_explicit(&_isFinished, memory_order_acquire)) {
         PMPInvalidArgument(@"receiver: not completed, expected a command buffer that has run");
     }
-    [_queue commitAgain:self selector:_cmd];
+    PMPCommitAgain(_queue, self, _cmd);
 }
 
 - (BOOL)respondsToSelector:(SEL)selector {

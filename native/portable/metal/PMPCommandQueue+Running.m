@@ -109,7 +109,7 @@ static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer
     atomic_store_explicit(&buffer->_status,
                           buffer->_error == nil ? MTLCommandBufferStatusCompleted : MTLCommandBufferStatusError,
                           memory_order_release);
-    BOOL hasHandlers = buffer->_completedHandlers.count > 0;
+    BOOL hasHandlers = buffer->_completedHandlers.count > 0, isRetained = buffer->_isRetainedByQueue;
     if (hasHandlers) {
         pthread_mutex_lock(&queue->_lock);
         queue->_uncompletedCount--; // already here: a handler may ask for the next command buffer
@@ -137,7 +137,9 @@ static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer
     }
     pthread_cond_broadcast(&queue->_changed);
     pthread_mutex_unlock(&queue->_lock);
-    [buffer release]; // the reference of commit:
+    if (isRetained) {
+        [buffer release]; // the reference of commit:
+    }
     return next;
 }
 

@@ -51,9 +51,6 @@ enum PMPQueueState {
 - (void)enqueue:(PMPCommandBuffer *)buffer;
 - (void)commit:(PMPCommandBuffer *)buffer;
 
-/// For a finished command buffer: takes a place in the queue anew, and commits.
-- (void)commitAgain:(PMPCommandBuffer *)buffer selector:(SEL)selector;
-
 - (BOOL)isAsynchronous;
 
 /// Returns once the committed buffer's status is at least `status`, and for MTLCommandBufferStatusCompleted once it has
@@ -61,3 +58,6 @@ enum PMPQueueState {
 - (void)waitFor:(PMPCommandBuffer *)buffer status:(MTLCommandBufferStatus)status selector:(SEL)selector;
 
 @end
+
+/// For a finished command buffer: takes a place in the queue anew, and commits.
+void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL selector);

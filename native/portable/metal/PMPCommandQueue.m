@@ -178,7 +178,6 @@ static void remove_from_order(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
 
 /// Called under the lock; gives it up.
 static void commit_and_unlock(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
-    [buffer retain]; // released when it has finished
     if (PMPStatus(buffer) == MTLCommandBufferStatusNotEnqueued) {
         append(queue, buffer);
     }
@@ -187,15 +186,21 @@ static void commit_and_unlock(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
 }
 
 - (void)commit:(PMPCommandBuffer *)buffer {
+    [buffer retain]; // released when it has finished
+    buffer->_isRetainedByQueue = YES;
     pthread_mutex_lock(&_lock);
     commit_and_unlock(self, buffer);
 }
 
-- (void)commitAgain:(PMPCommandBuffer *)buffer selector:(SEL)selector {
-    pthread_mutex_lock(&_lock);
-    take_place(self, selector);
-    [buffer rewind];
-    commit_and_unlock(self, buffer);
+void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL selector) {
+    pthread_mutex_lock(&queue->_lock);
+    take_place(queue, selector);
+    PMPRewind(buffer);
+    buffer->_isRetainedByQueue = queue->_first != nil || queue->_isAsynchronous;
+    if (buffer->_isRetainedByQueue) { // else it runs right here, while the caller has it
+        [buffer retain];
+    }
+    commit_and_unlock(queue, buffer);
 }
 
 - (void)waitFor:(PMPCommandBuffer *)buffer status:(MTLCommandBufferStatus)status selector:(SEL)selector {
