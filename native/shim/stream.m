@@ -4,10 +4,11 @@
 // can be committed again, a stream encodes such a pair once.
 #import "shim.h"
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct encoded_step {
     id<MTLCommandBuffer> command_buffer; // retained; nil: none that can be committed again
-    MPSRNNRecurrentMatrixState *before;  // not retained: only to be compared
+    MPSRNNRecurrentMatrixState *before;  // the one after an encoded step; not retained: only to be compared
     MPSRNNRecurrentMatrixState *after;   // retained; nil: zeros
 } encoded_step;
 
@@ -17,9 +18,9 @@ struct pymps_stream { // owned by its creator
     MPSRNNMatrixInferenceLayer *layer; // a copy of its own: no other thread encodes with it
     id<MTLCommandQueue> queue;
     pymps_buffer *source, *destination;
-    NSArray *sources, *destinations;   // one MPSMatrix each, over the buffers
-    NSMutableArray *states;            // where MPS puts the state after a step
-    encoded_step last, last_but_one;   // last.after is the stream's state
+    NSArray *sources, *destinations; // one MPSMatrix each, over the buffers
+    NSMutableArray *states;          // where MPS puts the state after a step
+    encoded_step last, last_but_one; // last.after is the stream's state
 };
 
 static void forget_step(encoded_step *step) {
@@ -36,6 +37,61 @@ static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) 
     stream->last.after = state;
 }
 
+// ---- A step ----
+
+// The stream owns what a step uses, so that the command buffer need not.
+static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
+    forget_step(&stream->last_but_one); // nobody else has seen its state: the layer may take it again, memory and all
+    id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
+    if (command_buffer == nil)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
+    [stream->states removeAllObjects];
+    [stream->layer encodeSequenceToCommandBuffer:command_buffer
+                                  sourceMatrices:stream->sources
+                                   sourceOffsets:NULL
+                             destinationMatrices:stream->destinations
+                              destinationOffsets:NULL
+                             recurrentInputState:stream->last.after
+                           recurrentOutputStates:stream->states];
+    PMP_TRY(pmp_finish(call, command_buffer));
+    bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
+    stream->last_but_one = stream->last;
+    stream->last = (encoded_step){
+        .command_buffer = can_run_again ? [command_buffer retain] : nil,
+        .before = stream->last_but_one.command_buffer != nil ? stream->last_but_one.after : nil,
+        .after = [[stream->states objectAtIndex:0] retain],
+    };
+    if (stream->last_but_one.command_buffer == nil)
+        forget_step(&stream->last_but_one); // a given state, or zeros
+    return PYMPS_OK;
+}
+
+static bool take_turns(const encoded_step *a, const encoded_step *b) {
+    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
+}
+
+static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
+    encoded_step step = stream->last_but_one;
+    [(id<PMPCommittedAgain>)step.command_buffer commitAgain];
+    PMP_TRY(pmp_wait(call, step.command_buffer));
+    stream->last_but_one = stream->last;
+    stream->last = step;
+    return PYMPS_OK;
+}
+
+static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
+    return take_turns(&stream->last, &stream->last_but_one) ? repeat_step(call, stream) : encode_step(call, stream);
+}
+
+pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(stream, call);
+        return run_step(call, stream);
+    });
+}
+
+// ---- From creation to release ----
+
 static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t columns) {
     return (pymps_matrix){
         .buffer = buffer,
@@ -48,6 +104,15 @@ static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t column
 
 static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
     return @[ pmp_matrix_make(buffer, rows, columns, columns * sizeof(float), PYMPS_FLOAT32) ];
+}
+
+// As many steps as it takes until two have taken turns, and nothing left of them but warm memory.
+static pymps_status warm_up(const pmp_call *call, pymps_stream *stream) {
+    for (int step = 0; step < 5; step++)
+        PMP_TRY(run_step(call, stream));
+    take_state(stream, nil);
+    memset(stream->destination->contents, 0, stream->destination->length_bytes);
+    return PYMPS_OK;
 }
 
 static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t rows, pymps_stream *stream) {
@@ -69,7 +134,7 @@ static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue or no such layer left");
     stream->layer.storeAllIntermediateStates = NO;
     stream->layer.recurrentOutputIsTemporary = NO;
-    return PYMPS_OK;
+    return warm_up(call, stream);
 }
 
 pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error) {
@@ -85,11 +150,15 @@ pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **strea
         pmp_retain(&layer->stack->references);
         handle->stack = layer->stack;
         handle->rows = rows;
-        pymps_status status = make_stream(call, layer, rows, handle);
-        if (status == PYMPS_OK)
-            *stream = handle;
-        else
-            stream_release(handle);
+        pymps_status status = PYMPS_ERROR_EXCEPTION;
+        @try {
+            status = make_stream(call, layer, rows, handle);
+        } @finally {
+            if (status == PYMPS_OK)
+                *stream = handle;
+            else
+                stream_release(handle);
+        }
         return status;
     });
 }
@@ -111,6 +180,8 @@ void stream_release(pymps_stream *stream) {
     free(stream);
 }
 
+// ---- Its memory and its state ----
+
 void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
         *matrix = matrix_over(stream->source, stream->rows, stream->stack->info.input_feature_channels);
@@ -119,53 +190,6 @@ void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
 void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
         *matrix = matrix_over(stream->destination, stream->rows, stream->stack->info.output_feature_channels);
-}
-
-// The stream owns what a step uses, so that the command buffer need not.
-static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
-    id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
-    if (command_buffer == nil)
-        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
-    forget_step(&stream->last_but_one); // its state may become the one after this step
-    [stream->states removeAllObjects];
-    [stream->layer encodeSequenceToCommandBuffer:command_buffer
-                                  sourceMatrices:stream->sources
-                                   sourceOffsets:NULL
-                             destinationMatrices:stream->destinations
-                              destinationOffsets:NULL
-                             recurrentInputState:stream->last.after
-                           recurrentOutputStates:stream->states];
-    PMP_TRY(pmp_finish(call, command_buffer));
-    bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
-    stream->last_but_one = stream->last;
-    stream->last = (encoded_step){
-        .command_buffer = can_run_again ? [command_buffer retain] : nil,
-        .before = stream->last_but_one.after,
-        .after = [[stream->states objectAtIndex:0] retain],
-    };
-    if (stream->last_but_one.command_buffer == nil)
-        forget_step(&stream->last_but_one);
-    return PYMPS_OK;
-}
-
-static bool take_turns(const encoded_step *a, const encoded_step *b) {
-    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
-}
-
-static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
-    encoded_step step = stream->last_but_one;
-    [(id<PMPCommittedAgain>)step.command_buffer commitAgain];
-    PMP_TRY(pmp_wait(call, step.command_buffer));
-    stream->last_but_one = stream->last;
-    stream->last = step;
-    return PYMPS_OK;
-}
-
-pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
-    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
-        PMP_CHECK_NOT_NULL(stream, call);
-        return take_turns(&stream->last, &stream->last_but_one) ? repeat_step(call, stream) : encode_step(call, stream);
-    });
 }
 
 pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_error *error) {

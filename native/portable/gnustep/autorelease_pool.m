@@ -6,7 +6,8 @@
 void *objc_autoreleasePoolPush(void) __attribute__((visibility("hidden")));
 void objc_autoreleasePoolPop(void *token) __attribute__((visibility("hidden")));
 
-// Marks the token of a push that uses the pool that was there: as that was empty, all that it has at the pop came since.
+// Marks the token of a push that uses the pool that was there: as that was empty, all that it has at the pop came
+// since.
 enum { kBorrowed = 1 };
 
 /// The class, which GCC's runtime would look up by its name for each message.

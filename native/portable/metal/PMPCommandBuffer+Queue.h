@@ -27,4 +27,12 @@ static inline MTLCommandBufferStatus PMPStatus(PMPCommandBuffer *buffer) {
 /// Goes back to where a first commit begins; keeps commands and times.
 void PMPRewind(PMPCommandBuffer *buffer);
 
+/// Once from commit to completion, however often it is called.
+static inline void PMPRetainUntilFinished(PMPCommandBuffer *buffer) {
+    if (!buffer->_isRetainedByQueue) {
+        buffer->_isRetainedByQueue = YES;
+        [buffer retain];
+    }
+}
+
 void PMPReleaseHeldObjects(PMPCommandBuffer *buffer);

@@ -53,9 +53,9 @@
 /// holdUntilCompleted: for a resource of the caller's: not retained under unretained references.
 - (void)useResource:(id)resource;
 
-/// Beyond Metal: commits a completed command buffer once more, with the commands that it has. The caller keeps alive what
-/// they use: what was held went when the command buffer completed. Its times stay those of the first time, and no handler
-/// is called again. Under PYMPS_PORTABLE_ASYNC=1, where all is as on a GPU, no command buffer responds to it.
+/// Beyond Metal: commits a completed command buffer once more, with the commands that it has. The caller keeps alive
+/// what they use: what was held went when the command buffer completed. Its times stay those of the first time, and no
+/// handler is called again. Under PYMPS_PORTABLE_ASYNC=1, where all is as on a GPU, no command buffer responds to it.
 - (void)commitAgain;
 
 /// Tells the uses of a recycled command buffer apart: no two uses in a process have the same object and generation.

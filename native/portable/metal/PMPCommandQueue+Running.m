@@ -89,6 +89,7 @@ static bool run_commands(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
         }
         if (command->function == NULL) {
             buffer->_position = command->next;
+            PMPRetainUntilFinished(buffer);
             if (suspend(queue, command->record)) {
                 return false;
             }
@@ -110,6 +111,7 @@ static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer
                           buffer->_error == nil ? MTLCommandBufferStatusCompleted : MTLCommandBufferStatusError,
                           memory_order_release);
     BOOL hasHandlers = buffer->_completedHandlers.count > 0, isRetained = buffer->_isRetainedByQueue;
+    buffer->_isRetainedByQueue = NO;
     if (hasHandlers) {
         pthread_mutex_lock(&queue->_lock);
         queue->_uncompletedCount--; // already here: a handler may ask for the next command buffer

@@ -186,8 +186,7 @@ static void commit_and_unlock(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
 }
 
 - (void)commit:(PMPCommandBuffer *)buffer {
-    [buffer retain]; // released when it has finished
-    buffer->_isRetainedByQueue = YES;
+    PMPRetainUntilFinished(buffer);
     pthread_mutex_lock(&_lock);
     commit_and_unlock(self, buffer);
 }
@@ -196,9 +195,8 @@ void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL select
     pthread_mutex_lock(&queue->_lock);
     take_place(queue, selector);
     PMPRewind(buffer);
-    buffer->_isRetainedByQueue = queue->_first != nil || queue->_isAsynchronous;
-    if (buffer->_isRetainedByQueue) { // else it runs right here, while the caller has it
-        [buffer retain];
+    if (queue->_first != nil || queue->_isAsynchronous) { // else it runs right here, while the caller has it
+        PMPRetainUntilFinished(buffer);
     }
     commit_and_unlock(queue, buffer);
 }
