@@ -20,8 +20,17 @@ struct pymps_stream { // owned by its creator
     pymps_buffer *source, *destination;
     NSArray *sources, *destinations; // one MPSMatrix each, over the buffers
     NSMutableArray *states;          // where MPS puts the state after a step
-    encoded_step last, last_but_one; // last.after is the stream's state
+    encoded_step steps[2];           // the last two
+    bool latest;                     // which of them was the last: the state after it is the stream's
 };
+
+static encoded_step *last(pymps_stream *stream) {
+    return &stream->steps[stream->latest];
+}
+
+static encoded_step *last_but_one(pymps_stream *stream) {
+    return &stream->steps[!stream->latest];
+}
 
 static void forget_step(encoded_step *step) {
     [step->command_buffer release];
@@ -32,16 +41,17 @@ static void forget_step(encoded_step *step) {
 // Keeps a reference to `state`, and no step: nobody else's state is written to, and nobody else writes to the stream's.
 static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) {
     [state retain];
-    forget_step(&stream->last);
-    forget_step(&stream->last_but_one);
-    stream->last.after = state;
+    forget_step(&stream->steps[0]);
+    forget_step(&stream->steps[1]);
+    last(stream)->after = state;
 }
 
 // ---- A step ----
 
 // The stream owns what a step uses, so that the command buffer need not.
 static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
-    forget_step(&stream->last_but_one); // nobody else has seen its state: the layer may take it again, memory and all
+    encoded_step *before = last(stream), *now = last_but_one(stream);
+    forget_step(now); // nobody else has seen its state: the layer may take it again, memory and all
     id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
     if (command_buffer == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
@@ -51,18 +61,18 @@ static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
                                    sourceOffsets:NULL
                              destinationMatrices:stream->destinations
                               destinationOffsets:NULL
-                             recurrentInputState:stream->last.after
+                             recurrentInputState:before->after
                            recurrentOutputStates:stream->states];
     PMP_TRY(pmp_finish(call, command_buffer));
     bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
-    stream->last_but_one = stream->last;
-    stream->last = (encoded_step){
+    *now = (encoded_step){
         .command_buffer = can_run_again ? [command_buffer retain] : nil,
-        .before = stream->last_but_one.command_buffer != nil ? stream->last_but_one.after : nil,
+        .before = before->command_buffer != nil ? before->after : nil,
         .after = [[stream->states objectAtIndex:0] retain],
     };
-    if (stream->last_but_one.command_buffer == nil)
-        forget_step(&stream->last_but_one); // a given state, or zeros
+    stream->latest = !stream->latest;
+    if (before->command_buffer == nil)
+        forget_step(before); // a given state, or zeros
     return PYMPS_OK;
 }
 
@@ -71,16 +81,15 @@ static bool take_turns(const encoded_step *a, const encoded_step *b) {
 }
 
 static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
-    encoded_step step = stream->last_but_one;
-    [(id<PMPCommittedAgain>)step.command_buffer commitAgain];
-    PMP_TRY(pmp_wait(call, step.command_buffer));
-    stream->last_but_one = stream->last;
-    stream->last = step;
+    id<MTLCommandBuffer> command_buffer = last_but_one(stream)->command_buffer;
+    [(id<PMPCommittedAgain>)command_buffer commitAgain];
+    PMP_TRY(pmp_wait(call, command_buffer));
+    stream->latest = !stream->latest;
     return PYMPS_OK;
 }
 
 static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
-    return take_turns(&stream->last, &stream->last_but_one) ? repeat_step(call, stream) : encode_step(call, stream);
+    return take_turns(&stream->steps[0], &stream->steps[1]) ? repeat_step(call, stream) : encode_step(call, stream);
 }
 
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
@@ -203,12 +212,12 @@ pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_er
 }
 
 pymps_state *stream_state(pymps_stream *stream) {
-    if (stream == NULL || stream->last.after == nil)
+    if (stream == NULL || last(stream)->after == nil)
         return NULL;
     __block pymps_state *handle = NULL;
     pmp_perform(^{
-        take_state(stream, stream->last.after);
-        handle = pmp_state_handle(stream->stack, stream->last.after, stream->rows, nil);
+        take_state(stream, last(stream)->after);
+        handle = pmp_state_handle(stream->stack, last(stream)->after, stream->rows, nil);
     });
     return handle;
 }
