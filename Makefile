@@ -4,6 +4,8 @@
 #   make demo          streams the digits through a trained LSTM
 #   make test          all tests, in the three modes of the portable backend
 #   make bench         the benchmarks, as a table of ratios
+#   make bench-breakdown  where the time of one step goes, part by part
+#   make bench-jitter  the slowest of a million steps, and the first step of a stream
 #   make lint format   checks and rewrites the source's form
 #   make check-apple   compiles and links against Apple's SDK ($APPLE_SDK)
 #   make debug asan    the native library unoptimised, or with sanitizers, and the native tests with it
@@ -20,7 +22,7 @@ export PYMPS_WERROR = 1
 SOURCES := setup.py native/Makefile $(wildcard native/*.mk pymps/*.py pymps/*.pyx pymps/*.pxd) \
            $(shell find native/include native/shim native/portable native/engine -type f)
 
-.PHONY: demo test bench lint format check-apple debug asan build clean
+.PHONY: demo test bench bench-breakdown bench-jitter lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -38,6 +40,13 @@ test: $(BUILT) $(VENV)/.test $(VENV)/.demo
 bench: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
 	$(PYTHON) -m bench.report build/bench.json
+
+bench-breakdown: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.breakdown
+	@$(MAKE) --no-print-directory --silent -C native bench-call-path WERROR=1
+
+bench-jitter: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.jitter
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py

@@ -84,6 +84,21 @@ def test_reset(device: pymps.Device) -> None:
     np.testing.assert_array_equal(stream.y, first)
 
 
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_reset_after_any_number_of_steps(device: pymps.Device, steps: int) -> None:
+    run = layer(device)
+    x = sequence(steps=8)
+    y, _ = run(x)
+    stream = run.stream(2)
+    for count in (steps, 8, 1, steps, 2, 8):
+        for x_t, y_t in zip(x[:count], y):
+            stream.x[:] = x_t
+            stream.step()
+            assert_close(stream.y, y_t)
+        stream.reset()
+        assert stream.state is None
+
+
 def test_state_can_be_kept_and_set(device: pymps.Device) -> None:
     run = layer(device)
     x = sequence(steps=6)

@@ -1,15 +1,16 @@
 // pymps_stream: one step at a time through fixed buffers. All that a step needs is made beforehand.
 //
-// Two steps that each read the state that the other writes can take turns for ever. Where the device's command buffers
-// can be committed again, a stream encodes such a pair once.
+// Two steps that each read the state that the other writes can take turns for ever, after one that starts from zeros.
+// Where the device's command buffers can be committed again, a stream encodes these three once.
 #import "shim.h"
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct encoded_step {
     id<MTLCommandBuffer> command_buffer; // retained; nil: none that can be committed again
-    MPSRNNRecurrentMatrixState *before;  // the one after an encoded step; not retained: only to be compared
+    MPSRNNRecurrentMatrixState *before;  // the one after an encoded step; only to be compared
     MPSRNNRecurrentMatrixState *after;   // retained; nil: zeros
+    bool is_first;                       // it reads zeros
 } encoded_step;
 
 struct pymps_stream { // owned by its creator
@@ -22,6 +23,8 @@ struct pymps_stream { // owned by its creator
     NSMutableArray *states;          // where MPS puts the state after a step
     encoded_step steps[2];           // the last two
     bool latest;                     // which of them was the last: the state after it is the stream's
+    encoded_step first;              // the one from zeros, if it can start the two; its `after` is only compared
+    bool is_at_start;                // and it comes next: the stream has no state
 };
 
 static encoded_step *last(pymps_stream *stream) {
@@ -32,18 +35,40 @@ static encoded_step *last_but_one(pymps_stream *stream) {
     return &stream->steps[!stream->latest];
 }
 
+static MPSRNNRecurrentMatrixState *state_of(pymps_stream *stream) {
+    return stream->is_at_start ? nil : last(stream)->after;
+}
+
 static void forget_step(encoded_step *step) {
     [step->command_buffer release];
     [step->after release];
     *step = (encoded_step){0};
 }
 
+static void forget_first(pymps_stream *stream) {
+    [stream->first.command_buffer release];
+    stream->first = (encoded_step){0};
+    stream->is_at_start = false;
+}
+
 // Keeps a reference to `state`, and no step: nobody else's state is written to, and nobody else writes to the stream's.
 static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) {
     [state retain];
+    forget_first(stream);
     forget_step(&stream->steps[0]);
     forget_step(&stream->steps[1]);
     last(stream)->after = state;
+}
+
+static bool take_turns(const encoded_step *a, const encoded_step *b) {
+    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
+}
+
+static void start_from_zeros(pymps_stream *stream) {
+    if (stream->first.command_buffer != nil && take_turns(&stream->steps[0], &stream->steps[1]))
+        stream->is_at_start = true;
+    else
+        take_state(stream, nil);
 }
 
 // ---- A step ----
@@ -51,6 +76,9 @@ static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) 
 // The stream owns what a step uses, so that the command buffer need not.
 static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
     encoded_step *before = last(stream), *now = last_but_one(stream);
+    forget_first(stream);
+    if (now->is_first)
+        stream->first = (encoded_step){.command_buffer = [now->command_buffer retain], .after = now->after};
     forget_step(now); // nobody else has seen its state: the layer may take it again, memory and all
     id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
     if (command_buffer == nil)
@@ -69,6 +97,7 @@ static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
         .command_buffer = can_run_again ? [command_buffer retain] : nil,
         .before = before->command_buffer != nil ? before->after : nil,
         .after = [[stream->states objectAtIndex:0] retain],
+        .is_first = can_run_again && before->after == nil,
     };
     stream->latest = !stream->latest;
     if (before->command_buffer == nil)
@@ -76,15 +105,13 @@ static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
     return PYMPS_OK;
 }
 
-static bool take_turns(const encoded_step *a, const encoded_step *b) {
-    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
-}
-
 static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
-    id<MTLCommandBuffer> command_buffer = last_but_one(stream)->command_buffer;
-    [(id<PMPCommittedAgain>)command_buffer commitAgain];
-    PMP_TRY(pmp_wait(call, command_buffer));
-    stream->latest = !stream->latest;
+    bool now = stream->is_at_start ? stream->steps[1].after == stream->first.after : !stream->latest;
+    const encoded_step *step = stream->is_at_start ? &stream->first : &stream->steps[now];
+    [(id<PMPCommittedAgain>)step->command_buffer commitAgain];
+    PMP_TRY(pmp_wait(call, step->command_buffer));
+    stream->latest = now;
+    stream->is_at_start = false;
     return PYMPS_OK;
 }
 
@@ -115,11 +142,11 @@ static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
     return @[ pmp_matrix_make(buffer, rows, columns, columns * sizeof(float), PYMPS_FLOAT32) ];
 }
 
-// As many steps as it takes until two have taken turns, and nothing left of them but warm memory.
+// As many steps as it takes until two have taken turns. What is left of them is warm memory, and three encoded steps.
 static pymps_status warm_up(const pmp_call *call, pymps_stream *stream) {
     for (int step = 0; step < 5; step++)
         PMP_TRY(run_step(call, stream));
-    take_state(stream, nil);
+    start_from_zeros(stream);
     memset(stream->destination->contents, 0, stream->destination->length_bytes);
     return PYMPS_OK;
 }
@@ -206,13 +233,16 @@ pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_er
         PMP_CHECK_NOT_NULL(stream, call);
         if (state != NULL)
             PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows, nil));
-        take_state(stream, state == NULL ? nil : state->state);
+        if (state == NULL)
+            start_from_zeros(stream);
+        else
+            take_state(stream, state->state);
         return PYMPS_OK;
     });
 }
 
 pymps_state *stream_state(pymps_stream *stream) {
-    if (stream == NULL || last(stream)->after == nil)
+    if (stream == NULL || state_of(stream) == nil)
         return NULL;
     __block pymps_state *handle = NULL;
     pmp_perform(^{
