@@ -1,7 +1,7 @@
 """Where the time of `stream.step()` goes: nanoseconds of each part, from Python down to the C interface.
 
-What lies below that is measured by native/call_path.m. Both time whole stretches of the path side by side; a part is the
-difference of two of them, taken within a round.
+What lies below that is measured by native/call_path.m. Both time whole stretches of the path side by side; a part is
+the difference of two of them, taken within a round.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How even steps are: the slowest of a million next to the median, and the first step of a new stream next to a warm one.
+"""How even steps are: the slowest of a million next to the median, and a new stream's first step next to a warm one.
 
 The yardstick is a NumPy product of vectors that takes about as long as the step: what the machine itself does to a
 program shows in it too. Both are timed call by call, in turns of some thousand calls.
