@@ -13,8 +13,8 @@
  *   without a status then does nothing, or returns 0.
  * - Threads: different handles may be used from different threads at once. One handle may be used from several
  *   threads only where its comment says so. Release may come from any thread.
- * - Blocking: nothing waits for the device but command_buffer_wait, command_buffer_wait_until_scheduled, stream_step,
- *   state_create, matrix_read and layer_unarchive, and command_buffer_create where the queue is full.
+ * - Blocking: nothing waits for the device but command_buffer_wait, command_buffer_wait_until_scheduled, stream_create,
+ *   stream_step, state_create, matrix_read and layer_unarchive, and command_buffer_create where the queue is full.
  * - Pointers and structs passed in are read during the call only.
  * - Callbacks may be called on any thread, and must return: nothing may be thrown or jumped through them.
  */
