@@ -5,6 +5,8 @@
 #   make test          all tests, in the three modes of the portable backend and on each instruction set
 #   make test-neon     of these the engine's own on NEON, under an emulator
 #   make bench         the benchmarks, as a table of ratios
+#   make bench-breakdown  where the time of one step goes, part by part
+#   make bench-jitter  the slowest of a million steps, and the first step of a stream
 #   make lint format   checks and rewrites the source's form
 #   make check-apple   compiles and links against Apple's SDK ($APPLE_SDK)
 #   make debug asan    the native library unoptimised, or with sanitizers, and the native tests with it
@@ -23,10 +25,10 @@ SOURCES := setup.py native/Makefile $(wildcard native/*.mk pymps/*.py pymps/*.py
 
 # The numbers are tested on these too where the machine has them, besides the one that it takes by itself.
 TARGETS = AVX2 SSE4
-NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized sequences stacks stream \
+NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized bytes sequences stacks stream \
                                        bidirectional_numbers archived_numbers)
 
-.PHONY: demo test test-targets test-neon bench lint format check-apple debug asan build clean
+.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -53,6 +55,13 @@ test-neon: build/.packages
 bench: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
 	$(PYTHON) -m bench.report build/bench.json
+
+bench-breakdown: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.breakdown
+	@$(MAKE) --no-print-directory --silent -C native bench-call-path WERROR=1
+
+bench-jitter: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.jitter
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py

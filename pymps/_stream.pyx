@@ -35,7 +35,10 @@ cdef class Stream:
         cdef pymps_error error
         self.batch = checked_count("batch", batch)
         layer.stack.check_runs_sequence()
-        check(layer.native.stream_create(layer.handle, self.batch, &memory.handle, &error), &error)
+        cdef pymps_status status
+        with nogil:
+            status = layer.native.stream_create(layer.handle, self.batch, &memory.handle, &error)
+        check(status, &error)
         memory.native = self._native = layer.native
         self.layer = layer
         self._memory = memory

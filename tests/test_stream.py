@@ -2,6 +2,8 @@
 
 import gc
 import sys
+import tracemalloc
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -82,6 +84,21 @@ def test_reset(device: pymps.Device) -> None:
     np.testing.assert_array_equal(stream.y, first)
 
 
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_reset_after_any_number_of_steps(device: pymps.Device, steps: int) -> None:
+    run = layer(device)
+    x = sequence(steps=8)
+    y, _ = run(x)
+    stream = run.stream(2)
+    for count in (steps, 8, 1, steps, 2, 8):
+        for x_t, y_t in zip(x[:count], y):
+            stream.x[:] = x_t
+            stream.step()
+            assert_close(stream.y, y_t)
+        stream.reset()
+        assert stream.state is None
+
+
 def test_state_can_be_kept_and_set(device: pymps.Device) -> None:
     run = layer(device)
     x = sequence(steps=6)
@@ -101,6 +118,44 @@ def test_state_can_be_kept_and_set(device: pymps.Device) -> None:
     assert stream.state is None
     assert other.state is not None
     assert_close(run(x[:1], other.state)[0], run(x[:1], run(x)[1])[0])
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_kept_states_stay_as_they_were(device: pymps.Device, every: int) -> None:
+    """Also where more steps have followed, some of which would otherwise use their memory."""
+    run = pymps.MatrixInferenceLayer(device, [lstm(3, 5), lstm(5, 2)])
+    x = sequence(steps=40)
+    y, states = run(x, store_all_intermediate_states=True)
+    stream = run.stream(2)
+    kept = {}
+    for t, x_t in enumerate(x):
+        stream.x[:] = x_t
+        stream.step()
+        assert_close(stream.y, y[t])
+        if t % every == every - 1:
+            kept[t] = stream.state
+    for t, state in kept.items():
+        assert state is not None
+        for index in range(2):
+            assert_close(state.recurrent_output(index), states[t].recurrent_output(index))
+            assert_close(state.memory_cell(index), states[t].memory_cell(index))
+
+
+def test_steps_go_on_from_a_state_set_between_them(device: pymps.Device) -> None:
+    run = layer(device)
+    x = sequence(steps=12)
+    y, _ = run(x)
+    stream = run.stream(2)
+    for x_t in x[:5]:
+        stream.x[:] = x_t
+        stream.step()
+    fifth = stream.state
+    for _ in range(3):
+        for x_t, y_t in zip(x[5:], y[5:]):
+            stream.x[:] = x_t
+            stream.step()
+            assert_close(stream.y, y_t)
+        stream.state = fifth
 
 
 def test_state_of_given_values(device: pymps.Device) -> None:
@@ -180,6 +235,30 @@ def test_a_step_allocates_no_objects_and_no_device_memory(device: pymps.Device) 
         assert device.current_allocated_size == size
     finally:
         gc.enable()
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """The most that Python's allocators have given out at once during the call, beyond what they had before."""
+    call()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    more_than_asking_takes = bytes(1000)
+    tracemalloc.reset_peak()
+    call()
+    del more_than_asking_takes
+    return tracemalloc.get_traced_memory()[1] - before
+
+
+def test_a_step_makes_no_object_for_a_moment_either(device: pymps.Device) -> None:
+    stream = layer(device).stream()
+    stream.step()
+    tracemalloc.start()
+    try:
+        nothing = peak_bytes([].clear)
+        assert peak_bytes(lambda: stream.state) > peak_bytes(lambda: None)
+        assert peak_bytes(stream.step) == nothing
+    finally:
+        tracemalloc.stop()
 
 
 def test_direct_construction(device: pymps.Device) -> None:

@@ -17,15 +17,15 @@ class Peer(Stepper):
         descriptor = pymps.LSTMDescriptor.from_arrays(
             case.w_ih, case.w_hh, case.bias, gate_order="ifco", use_float32_weights=dtype == "float32"
         )
-        self._stream = pymps.MatrixInferenceLayer(device(), descriptor).stream(batch=1)
-        self.x = self._stream.x[0]
+        self.stream = pymps.MatrixInferenceLayer(device(), descriptor).stream(batch=1)
+        self.x = self.stream.x[0]
         self.x[:] = case.x
-        self.step = self._stream.step
+        self.step = self.stream.step
 
     @property
     def y(self) -> Array:
-        output: Array = self._stream.y[0]
+        output: Array = self.stream.y[0]
         return output
 
     def clear_state(self) -> None:
-        self._stream.reset()
+        self.stream.reset()

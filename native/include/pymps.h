@@ -13,8 +13,8 @@
  *   without a status then does nothing, or returns 0.
  * - Threads: different handles may be used from different threads at once. One handle may be used from several
  *   threads only where its comment says so. Release may come from any thread.
- * - Blocking: nothing waits for the device but command_buffer_wait, command_buffer_wait_until_scheduled, stream_step,
- *   state_create, matrix_read and layer_unarchive, and command_buffer_create where the queue is full.
+ * - Blocking: nothing waits for the device but command_buffer_wait, command_buffer_wait_until_scheduled, stream_create,
+ *   stream_step, state_create, matrix_read and layer_unarchive, and command_buffer_create where the queue is full.
  * - Pointers and structs passed in are read during the call only.
  * - Callbacks may be called on any thread, and must return: nothing may be thrown or jumped through them.
  */
@@ -379,7 +379,8 @@ typedef struct pymps_backend {
 
     /* Streams: one step at a time through fixed buffers, the state carried along. stream_source (rows x input
      * channels) and stream_destination (rows x output channels) are float32 in shared storage, for the stream's whole
-     * life; they belong to the stream, their `buffer` is borrowed. stream_step encodes, commits and waits: it allocates
+     * life; they belong to the stream, their `buffer` is borrowed. stream_create runs a few steps on zeros, so that the
+     * first one is as fast as any; it waits for them, and fails as they do. stream_step commits and waits: it allocates
      * nothing of its own and takes no lock that another stream holds. On failure the state is what it was.
      * stream_state: a new reference to the current state, or NULL before the first step and after a reset. */
     pymps_status (*stream_create)(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error);

@@ -10,17 +10,26 @@ const pymps_backend backend = {.name = PMP_STRING(PYMPS_BACKEND), PMP_FUNCTIONS(
 #define ONE(name) +1
 _Static_assert(sizeof(pymps_backend) == (1 PMP_FUNCTIONS(ONE)) * sizeof(void *), "a function is not in PMP_FUNCTIONS");
 
+// What @autoreleasepool is made of, and cheaper where the compiler has to send messages for that.
+extern void *objc_autoreleasePoolPush(void);
+extern void objc_autoreleasePoolPop(void *pool);
+
+static pymps_status catch_exceptions(const pmp_call *call, pymps_status (^body)(const pmp_call *call)) {
+    @try {
+        return body(call);
+    } @catch (NSException *exception) {
+        bool is_memory = [exception.name isEqualToString:NSMallocException];
+        return pmp_fail(call, is_memory ? PYMPS_ERROR_MEMORY : PYMPS_ERROR_EXCEPTION, 0, "%s: %s",
+                        pmp_utf8(exception.name), pmp_utf8(exception.reason));
+    }
+}
+
 pymps_status pmp_enter(const char *function, pymps_error *error, pymps_status (^body)(const pmp_call *call)) {
     const pmp_call call = {function, error, NULL, PMP_NO_INDEX};
-    @autoreleasepool {
-        @try {
-            return body(&call);
-        } @catch (NSException *exception) {
-            bool is_memory = [exception.name isEqualToString:NSMallocException];
-            return pmp_fail(&call, is_memory ? PYMPS_ERROR_MEMORY : PYMPS_ERROR_EXCEPTION, 0, "%s: %s",
-                            pmp_utf8(exception.name), pmp_utf8(exception.reason));
-        }
-    }
+    void *pool = objc_autoreleasePoolPush();
+    pymps_status status = catch_exceptions(&call, body);
+    objc_autoreleasePoolPop(pool);
+    return status;
 }
 
 void pmp_perform(void (^body)(void)) {

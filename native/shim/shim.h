@@ -197,6 +197,12 @@ pymps_buffer *pmp_buffer_handle(id<MTLBuffer> buffer) PMP_BACKEND_SYMBOL(pmp_buf
 pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size_t rows, size_t columns,
                                 id<MTLBuffer> *buffer) PMP_BACKEND_SYMBOL(pmp_float32_buffer);
 
+/// What a command buffer may offer beyond Metal.
+@protocol PMPCommittedAgain
+/// Commits it once more after its completion, with the commands that it has. Who does keeps alive what they use.
+- (void)commitAgain;
+@end
+
 pymps_status pmp_command_buffer_make(const pmp_call *call, id<MTLCommandQueue> queue, id<MTLCommandBuffer> *made)
     PMP_BACKEND_SYMBOL(pmp_command_buffer_make);
 /// Checks that one can still encode into it what is of `device`; nil: of any.

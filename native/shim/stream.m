@@ -1,6 +1,17 @@
 // pymps_stream: one step at a time through fixed buffers. All that a step needs is made beforehand.
+//
+// Two steps that each read the state that the other writes can take turns for ever, after one that starts from zeros.
+// Where the device's command buffers can be committed again, a stream encodes these three once.
 #import "shim.h"
 #include <stdlib.h>
+#include <string.h>
+
+typedef struct encoded_step {
+    id<MTLCommandBuffer> command_buffer; // retained; nil: none that can be committed again
+    MPSRNNRecurrentMatrixState *before;  // the one after an encoded step; only to be compared
+    MPSRNNRecurrentMatrixState *after;   // retained; nil: zeros
+    bool is_first;                       // it reads zeros
+} encoded_step;
 
 struct pymps_stream { // owned by its creator
     pmp_stack *stack;
@@ -8,10 +19,114 @@ struct pymps_stream { // owned by its creator
     MPSRNNMatrixInferenceLayer *layer; // a copy of its own: no other thread encodes with it
     id<MTLCommandQueue> queue;
     pymps_buffer *source, *destination;
-    NSArray *sources, *destinations;   // one MPSMatrix each, over the buffers
-    NSMutableArray *states;            // where MPS puts the state after a step
-    MPSRNNRecurrentMatrixState *state; // retained; nil: zeros
+    NSArray *sources, *destinations; // one MPSMatrix each, over the buffers
+    NSMutableArray *states;          // where MPS puts the state after a step
+    encoded_step steps[2];           // the last two
+    bool latest;                     // which of them was the last: the state after it is the stream's
+    encoded_step first;              // the one from zeros, if it can start the two; its `after` is only compared
+    bool is_at_start;                // and it comes next: the stream has no state
 };
+
+static encoded_step *last(pymps_stream *stream) {
+    return &stream->steps[stream->latest];
+}
+
+static encoded_step *last_but_one(pymps_stream *stream) {
+    return &stream->steps[!stream->latest];
+}
+
+static MPSRNNRecurrentMatrixState *state_of(pymps_stream *stream) {
+    return stream->is_at_start ? nil : last(stream)->after;
+}
+
+static void forget_step(encoded_step *step) {
+    [step->command_buffer release];
+    [step->after release];
+    *step = (encoded_step){0};
+}
+
+static void forget_first(pymps_stream *stream) {
+    [stream->first.command_buffer release];
+    stream->first = (encoded_step){0};
+    stream->is_at_start = false;
+}
+
+// Keeps a reference to `state`, and no step: nobody else's state is written to, and nobody else writes to the stream's.
+static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) {
+    [state retain];
+    forget_first(stream);
+    forget_step(&stream->steps[0]);
+    forget_step(&stream->steps[1]);
+    last(stream)->after = state;
+}
+
+static bool take_turns(const encoded_step *a, const encoded_step *b) {
+    return a->command_buffer != nil && b->command_buffer != nil && a->before == b->after && b->before == a->after;
+}
+
+static void start_from_zeros(pymps_stream *stream) {
+    if (stream->first.command_buffer != nil && take_turns(&stream->steps[0], &stream->steps[1]))
+        stream->is_at_start = true;
+    else
+        take_state(stream, nil);
+}
+
+// ---- A step ----
+
+// The stream owns what a step uses, so that the command buffer need not.
+static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
+    encoded_step *before = last(stream), *now = last_but_one(stream);
+    forget_first(stream);
+    if (now->is_first)
+        stream->first = (encoded_step){.command_buffer = [now->command_buffer retain], .after = now->after};
+    forget_step(now); // nobody else has seen its state: the layer may take it again, memory and all
+    id<MTLCommandBuffer> command_buffer = [stream->queue commandBufferWithUnretainedReferences];
+    if (command_buffer == nil)
+        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
+    [stream->states removeAllObjects];
+    [stream->layer encodeSequenceToCommandBuffer:command_buffer
+                                  sourceMatrices:stream->sources
+                                   sourceOffsets:NULL
+                             destinationMatrices:stream->destinations
+                              destinationOffsets:NULL
+                             recurrentInputState:before->after
+                           recurrentOutputStates:stream->states];
+    PMP_TRY(pmp_finish(call, command_buffer));
+    bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
+    *now = (encoded_step){
+        .command_buffer = can_run_again ? [command_buffer retain] : nil,
+        .before = before->command_buffer != nil ? before->after : nil,
+        .after = [[stream->states objectAtIndex:0] retain],
+        .is_first = can_run_again && before->after == nil,
+    };
+    stream->latest = !stream->latest;
+    if (before->command_buffer == nil)
+        forget_step(before); // a given state, or zeros
+    return PYMPS_OK;
+}
+
+static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
+    bool now = stream->is_at_start ? stream->steps[1].after == stream->first.after : !stream->latest;
+    const encoded_step *step = stream->is_at_start ? &stream->first : &stream->steps[now];
+    [(id<PMPCommittedAgain>)step->command_buffer commitAgain];
+    PMP_TRY(pmp_wait(call, step->command_buffer));
+    stream->latest = now;
+    stream->is_at_start = false;
+    return PYMPS_OK;
+}
+
+static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
+    return take_turns(&stream->steps[0], &stream->steps[1]) ? repeat_step(call, stream) : encode_step(call, stream);
+}
+
+pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
+    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
+        PMP_CHECK_NOT_NULL(stream, call);
+        return run_step(call, stream);
+    });
+}
+
+// ---- From creation to release ----
 
 static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t columns) {
     return (pymps_matrix){
@@ -25,6 +140,15 @@ static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t column
 
 static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
     return @[ pmp_matrix_make(buffer, rows, columns, columns * sizeof(float), PYMPS_FLOAT32) ];
+}
+
+// As many steps as it takes until two have taken turns. What is left of them is warm memory, and three encoded steps.
+static pymps_status warm_up(const pmp_call *call, pymps_stream *stream) {
+    for (int step = 0; step < 5; step++)
+        PMP_TRY(run_step(call, stream));
+    start_from_zeros(stream);
+    memset(stream->destination->contents, 0, stream->destination->length_bytes);
+    return PYMPS_OK;
 }
 
 static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t rows, pymps_stream *stream) {
@@ -46,7 +170,7 @@ static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue or no such layer left");
     stream->layer.storeAllIntermediateStates = NO;
     stream->layer.recurrentOutputIsTemporary = NO;
-    return PYMPS_OK;
+    return warm_up(call, stream);
 }
 
 pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error) {
@@ -62,11 +186,15 @@ pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **strea
         pmp_retain(&layer->stack->references);
         handle->stack = layer->stack;
         handle->rows = rows;
-        pymps_status status = make_stream(call, layer, rows, handle);
-        if (status == PYMPS_OK)
-            *stream = handle;
-        else
-            stream_release(handle);
+        pymps_status status = PYMPS_ERROR_EXCEPTION;
+        @try {
+            status = make_stream(call, layer, rows, handle);
+        } @finally {
+            if (status == PYMPS_OK)
+                *stream = handle;
+            else
+                stream_release(handle);
+        }
         return status;
     });
 }
@@ -75,7 +203,7 @@ void stream_release(pymps_stream *stream) {
     if (stream == NULL)
         return;
     pmp_perform(^{
-        [stream->state release];
+        take_state(stream, nil);
         [stream->states release];
         [stream->sources release];
         [stream->destinations release];
@@ -88,6 +216,8 @@ void stream_release(pymps_stream *stream) {
     free(stream);
 }
 
+// ---- Its memory and its state ----
+
 void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
         *matrix = matrix_over(stream->source, stream->rows, stream->stack->info.input_feature_channels);
@@ -98,45 +228,26 @@ void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
         *matrix = matrix_over(stream->destination, stream->rows, stream->stack->info.output_feature_channels);
 }
 
-pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
-    return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
-        PMP_CHECK_NOT_NULL(stream, call);
-        id<MTLCommandBuffer> command_buffer;
-        PMP_TRY(pmp_command_buffer_make(call, stream->queue, &command_buffer));
-        [stream->states removeAllObjects];
-        [stream->layer encodeSequenceToCommandBuffer:command_buffer
-                                      sourceMatrices:stream->sources
-                                       sourceOffsets:NULL
-                                 destinationMatrices:stream->destinations
-                                  destinationOffsets:NULL
-                                 recurrentInputState:stream->state
-                               recurrentOutputStates:stream->states];
-        PMP_TRY(pmp_finish(call, command_buffer));
-        MPSRNNRecurrentMatrixState *next = [[stream->states objectAtIndex:0] retain];
-        [stream->state release];
-        stream->state = next;
-        return PYMPS_OK;
-    });
-}
-
 pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(stream, call);
         if (state != NULL)
             PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows, nil));
-        MPSRNNRecurrentMatrixState *next = state == NULL ? nil : [state->state retain];
-        [stream->state release];
-        stream->state = next;
+        if (state == NULL)
+            start_from_zeros(stream);
+        else
+            take_state(stream, state->state);
         return PYMPS_OK;
     });
 }
 
 pymps_state *stream_state(pymps_stream *stream) {
-    if (stream == NULL || stream->state == nil)
+    if (stream == NULL || state_of(stream) == nil)
         return NULL;
     __block pymps_state *handle = NULL;
     pmp_perform(^{
-        handle = pmp_state_handle(stream->stack, stream->state, stream->rows, nil);
+        take_state(stream, last(stream)->after);
+        handle = pmp_state_handle(stream->stack, last(stream)->after, stream->rows, nil);
     });
     return handle;
 }

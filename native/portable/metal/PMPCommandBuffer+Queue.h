@@ -24,4 +24,15 @@ static inline MTLCommandBufferStatus PMPStatus(PMPCommandBuffer *buffer) {
                          : atomic_load_explicit(&buffer->_status, memory_order_acquire);
 }
 
+/// Goes back to where a first commit begins; keeps commands and times.
+void PMPRewind(PMPCommandBuffer *buffer);
+
+/// Once from commit to completion, however often it is called.
+static inline void PMPRetainUntilFinished(PMPCommandBuffer *buffer) {
+    if (!buffer->_isRetainedByQueue) {
+        buffer->_isRetainedByQueue = YES;
+        [buffer retain];
+    }
+}
+
 void PMPReleaseHeldObjects(PMPCommandBuffer *buffer);

@@ -26,6 +26,7 @@
     _Atomic(CFTimeInterval) _kernelStartTime, _kernelEndTime, _GPUStartTime, _GPUEndTime;
     NSError *_error;
     BOOL _encoderIsOpen;
+    BOOL _isRetainedByQueue; // from commit to completion
 
   @private
     PMPCommandQueue *_queue;
@@ -51,6 +52,11 @@
 
 /// holdUntilCompleted: for a resource of the caller's: not retained under unretained references.
 - (void)useResource:(id)resource;
+
+/// Beyond Metal: commits a completed command buffer once more, with the commands that it has. The caller keeps alive
+/// what they use: what was held went when the command buffer completed. Its times stay those of the first time, and no
+/// handler is called again. Under PYMPS_PORTABLE_ASYNC=1, where all is as on a GPU, no command buffer responds to it.
+- (void)commitAgain;
 
 /// Tells the uses of a recycled command buffer apart: no two uses in a process have the same object and generation.
 - (uint64_t)generation;

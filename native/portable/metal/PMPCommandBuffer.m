@@ -69,21 +69,27 @@ static void release_blocks(struct PMPPointerArray *blocks) {
     blocks->count = 0;
 }
 
+void PMPRewind(PMPCommandBuffer *buffer) {
+    release_blocks(&buffer->_scheduledHandlers);
+    release_blocks(&buffer->_completedHandlers);
+    if (buffer->_error != nil) {
+        [buffer->_error release];
+        buffer->_error = nil;
+    }
+    atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusNotEnqueued, memory_order_relaxed);
+    atomic_store_explicit(&buffer->_isFinished, false, memory_order_relaxed);
+}
+
 - (void)clear {
+    PMPRewind(self);
     PMPCommandListClear(&_commands);
     PMPReleaseHeldObjects(self);
-    release_blocks(&_scheduledHandlers);
-    release_blocks(&_completedHandlers);
     [_encoder clear];
     [_label release];
     _label = nil;
-    [_error release];
-    _error = nil;
     _position = NULL;
     _encoderIsOpen = NO;
     _debugGroups = 0;
-    atomic_store_explicit(&_status, MTLCommandBufferStatusNotEnqueued, memory_order_relaxed);
-    atomic_store_explicit(&_isFinished, false, memory_order_relaxed);
     atomic_store_explicit(&_kernelStartTime, 0, memory_order_relaxed);
     atomic_store_explicit(&_kernelEndTime, 0, memory_order_relaxed);
     atomic_store_explicit(&_GPUStartTime, 0, memory_order_relaxed);
@@ -228,6 +234,20 @@ static void check_memory(BOOL available) {
     check_uncommitted(self, _cmd);
     check_no_encoder(self, _cmd);
     [_queue commit:self];
+}
+
+- (void)commitAgain {
+    if (!atomic_load_explicit(&_isFinished, memory_order_acquire)) {
+        PMPInvalidArgument(@"receiver: not completed, expected a command buffer that has run");
+    }
+    PMPCommitAgain(_queue, self, _cmd);
+}
+
+- (BOOL)respondsToSelector:(SEL)selector {
+    if (sel_isEqual(selector, @selector(commitAgain))) {
+        return !_queue.isAsynchronous;
+    }
+    return [super respondsToSelector:selector];
 }
 
 static void check_committed(PMPCommandBuffer *buffer, SEL selector) {

@@ -34,12 +34,18 @@ static NSError *out_of_memory(PMPCommandBuffer *buffer, size_t bytes) {
 
 // One command buffer
 
+static bool is_unset(const _Atomic(CFTimeInterval) *time) {
+    return atomic_load_explicit(time, memory_order_relaxed) == 0;
+}
+
 /// Makes the first command buffer the one that runs. Called under the lock.
 static PMPCommandBuffer *begin_first(PMPCommandQueue *queue) {
     PMPCommandBuffer *buffer = queue->_first;
-    CFTimeInterval now = host_seconds();
-    atomic_store_explicit(&buffer->_kernelStartTime, now, memory_order_relaxed);
-    atomic_store_explicit(&buffer->_kernelEndTime, now, memory_order_relaxed);
+    if (is_unset(&buffer->_kernelStartTime)) {
+        CFTimeInterval now = host_seconds();
+        atomic_store_explicit(&buffer->_kernelStartTime, now, memory_order_relaxed);
+        atomic_store_explicit(&buffer->_kernelEndTime, now, memory_order_relaxed);
+    }
     atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusScheduled, memory_order_release);
     buffer->_position = buffer->_commands.first;
     return buffer;
@@ -83,6 +89,7 @@ static bool run_commands(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
         }
         if (command->function == NULL) {
             buffer->_position = command->next;
+            PMPRetainUntilFinished(buffer);
             if (suspend(queue, command->record)) {
                 return false;
             }
@@ -97,11 +104,14 @@ static bool run_commands(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
 
 /// Ends the first command buffer and returns the next one to run, or nil.
 static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
-    atomic_store_explicit(&buffer->_GPUEndTime, host_seconds(), memory_order_relaxed);
+    if (is_unset(&buffer->_GPUEndTime)) {
+        atomic_store_explicit(&buffer->_GPUEndTime, host_seconds(), memory_order_relaxed);
+    }
     atomic_store_explicit(&buffer->_status,
                           buffer->_error == nil ? MTLCommandBufferStatusCompleted : MTLCommandBufferStatusError,
                           memory_order_release);
-    BOOL hasHandlers = buffer->_completedHandlers.count > 0;
+    BOOL hasHandlers = buffer->_completedHandlers.count > 0, isRetained = buffer->_isRetainedByQueue;
+    buffer->_isRetainedByQueue = NO;
     if (hasHandlers) {
         pthread_mutex_lock(&queue->_lock);
         queue->_uncompletedCount--; // already here: a handler may ask for the next command buffer
@@ -129,7 +139,9 @@ static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer
     }
     pthread_cond_broadcast(&queue->_changed);
     pthread_mutex_unlock(&queue->_lock);
-    [buffer release]; // the reference of commit:
+    if (isRetained) {
+        [buffer release]; // the reference of commit:
+    }
     return next;
 }
 
@@ -138,7 +150,7 @@ static PMPCommandBuffer *finish(PMPCommandQueue *queue, PMPCommandBuffer *buffer
 /// Runs until nothing is left to run or the queue is suspended. The queue may be gone afterwards.
 static void run(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
     while (buffer != nil) {
-        if (atomic_load_explicit(&buffer->_GPUStartTime, memory_order_relaxed) == 0) {
+        if (is_unset(&buffer->_GPUStartTime)) {
             CFTimeInterval start = buffer->_kernelEndTime;
             if (buffer->_scheduledHandlers.count > 0) {
                 call_handlers(buffer, &buffer->_scheduledHandlers);

@@ -51,8 +51,13 @@ enum PMPQueueState {
 - (void)enqueue:(PMPCommandBuffer *)buffer;
 - (void)commit:(PMPCommandBuffer *)buffer;
 
+- (BOOL)isAsynchronous;
+
 /// Returns once the committed buffer's status is at least `status`, and for MTLCommandBufferStatusCompleted once it has
 /// finished. Raises in the name of `selector` where the calling thread itself runs the queue.
 - (void)waitFor:(PMPCommandBuffer *)buffer status:(MTLCommandBufferStatus)status selector:(SEL)selector;
 
 @end
+
+/// For a finished command buffer: takes a place in the queue anew, and commits.
+void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL selector);

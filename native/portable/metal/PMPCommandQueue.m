@@ -63,13 +63,18 @@ static void check_waiter(PMPCommandQueue *queue, SEL selector) {
     }
 }
 
+/// Waits until the queue may have one more command buffer. Called under the lock.
+static void take_place(PMPCommandQueue *queue, SEL selector) {
+    while (queue->_uncompletedCount == queue->_maxCommandBufferCount) {
+        check_waiter(queue, selector);
+        pthread_cond_wait(&queue->_changed, &queue->_lock);
+    }
+    queue->_uncompletedCount++;
+}
+
 - (PMPCommandBuffer *)takeFor:(SEL)selector {
     pthread_mutex_lock(&_lock);
-    while (_uncompletedCount == _maxCommandBufferCount) {
-        check_waiter(self, selector);
-        pthread_cond_wait(&_changed, &_lock);
-    }
-    _uncompletedCount++;
+    take_place(self, selector);
     PMPCommandBuffer *buffer = _pool;
     if (buffer != nil) {
         _pool = buffer->_next;
@@ -79,6 +84,10 @@ static void check_waiter(PMPCommandQueue *queue, SEL selector) {
     pthread_mutex_unlock(&_lock);
     [self retain]; // released in recycle:
     return buffer != nil ? buffer : [[PMPCommandBuffer alloc] initWithQueue:self];
+}
+
+- (BOOL)isAsynchronous {
+    return _isAsynchronous;
 }
 
 - (id<MTLCommandBuffer>)commandBuffer {
@@ -167,14 +176,29 @@ static void remove_from_order(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
     pthread_mutex_unlock(&_lock);
 }
 
-- (void)commit:(PMPCommandBuffer *)buffer {
-    [buffer retain]; // released when it has finished
-    pthread_mutex_lock(&_lock);
+/// Called under the lock; gives it up.
+static void commit_and_unlock(PMPCommandQueue *queue, PMPCommandBuffer *buffer) {
     if (PMPStatus(buffer) == MTLCommandBufferStatusNotEnqueued) {
-        append(self, buffer);
+        append(queue, buffer);
     }
     atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusCommitted, memory_order_release);
-    PMPStartAndUnlock(self);
+    PMPStartAndUnlock(queue);
+}
+
+- (void)commit:(PMPCommandBuffer *)buffer {
+    PMPRetainUntilFinished(buffer);
+    pthread_mutex_lock(&_lock);
+    commit_and_unlock(self, buffer);
+}
+
+void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL selector) {
+    pthread_mutex_lock(&queue->_lock);
+    take_place(queue, selector);
+    PMPRewind(buffer);
+    if (queue->_first != nil || queue->_isAsynchronous) { // else it runs right here, while the caller has it
+        PMPRetainUntilFinished(buffer);
+    }
+    commit_and_unlock(queue, buffer);
 }
 
 - (void)waitFor:(PMPCommandBuffer *)buffer status:(MTLCommandBufferStatus)status selector:(SEL)selector {
