@@ -45,8 +45,11 @@ void RegisterProcess() {
     pthread_atfork(nullptr, nullptr, CountProcess);
 }
 
-/* Less is not shared out: ... */
-constexpr size_t kSharedWork = 100000;
+/* Less is not shared out. A fork and its join take 0.4 us, and the other core has to fetch half of the state. Measured
+ * on two cores of a Xeon with AVX-512, one row, float32 and float16 weights: two threads need 0.95 to 1.2 times as long
+ * as one for 100 000 multiply-adds, as long for 160 000, half to 0.75 times for 260 000 to 400 000. Batches of narrow
+ * layers have more to do beside: 130 000 (64 rows of 16 to 16 channels) take 1.1 times as long. */
+constexpr size_t kSharedWork = 200000;
 
 } // namespace
 

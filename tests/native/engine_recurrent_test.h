@@ -299,7 +299,7 @@ template <class RandomLayer> void TestTeams() {
     const std::unique_ptr<pymps_engine_team, void (*)(pymps_engine_team *)> teams[] = {
         {pymps_engine_team_create(2), pymps_engine_team_destroy},
         {pymps_engine_team_create(3), pymps_engine_team_destroy}};
-    const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {16, 16, true}};
+    const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {32, 32, true}};
     for (int i = 0; i < 24; ++i) {
         const RandomLayer layer(shapes[i % 4]);
         const Subject subject = layer.Subject();
