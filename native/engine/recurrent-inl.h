@@ -93,7 +93,10 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
     const QuantizedRows quantized_x = {workspace.quantized_x, shape_.inputs};
     for (size_t r = 0; shape_.quantizes_inputs && r < count; ++r)
         QuantizeRow(rows[r], shape_.inputs, quantized_x.At(r));
-    StartRows(rows, quantized_x, count, workspace.gates, teamwork.For(Work(count, shape_.inputs)));
+    // What another core has put into the gates is slow to read: that pays where it goes on with them in the steps, or
+    // has summed many products for each (measured: not for 64 or 128).
+    const bool pays = teamwork.For(Work(x[0].rows, shape_.outputs)) != nullptr || shape_.inputs >= 512;
+    StartRows(rows, quantized_x, count, workspace.gates, pays ? teamwork.For(Work(count, shape_.inputs)) : nullptr);
 }
 
 inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
