@@ -32,6 +32,9 @@ struct StepInput {
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
 };
 
+/* Steps of more rows than that use the weights often enough by themselves; and sums that come and go cost them more. */
+inline constexpr size_t kMostStartedRows = 2 * kTileRows;
+
 class RecurrentLayer : public pymps_engine_layer {
   public:
     size_t WorkspaceBytes(size_t steps, size_t rows) const final {
@@ -72,6 +75,8 @@ class RecurrentLayer : public pymps_engine_layer {
 
 /* How many steps to start together: 1 where several would not fit, or not gain. */
 inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const {
+    if (sequence.x[step].rows > kMostStartedRows)
+        return 1;
     size_t steps = 0;
     for (size_t rows = 0; step + steps < sequence.steps; ++steps) {
         rows += sequence.x[step + steps].rows;
