@@ -37,8 +37,8 @@ inline constexpr size_t kMostQuads = 63;
 /* dots[r][v] = sum over the columns of (w - centre) * x, w of two planes together, for kRows rows of x and kVectors
  * vectors that stand side by side in each quad. Each of the sums belongs to one power of 256. */
 template <size_t kRows, size_t kVectors, size_t kPlanes>
-PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, const QuantizedRow *x,
-                                      float *dots, size_t dots_stride) {
+PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, size_t ahead,
+                                      const QuantizedRow *x, float *dots, size_t dots_stride) {
     constexpr size_t kBytes = 64;
     __m512i sums[kRows][kVectors][kPlanes + 1];
     const int8_t *high[kRows], *low[kRows];
@@ -59,7 +59,7 @@ PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size
         return bits;
     };
     for (size_t quad = 0; quad < quads; ++quad, w += quad_stride) {
-        FetchAhead<kVectors * kPlanes * kBytes>(w);
+        FetchAhead<kVectors * kPlanes * kBytes>(w, ahead);
         __m512i x_high[kRows], x_low[kRows];
         PYMPS_UNROLL
         for (size_t r = 0; r < kRows; ++r) {
@@ -158,9 +158,11 @@ HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_st
                     float *dots, size_t dots_stride) {
 #if HWY_TARGET == HWY_AVX3
     if (weights.is_wide())
-        return DotSplit<kRows, kVectors, 2>(w, quad_stride, weights.quads(), x, dots, dots_stride);
+        return DotSplit<kRows, kVectors, 2>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
+                                            dots_stride);
     if (HasByteProducts())
-        return DotSplit<kRows, kVectors, 1>(w, quad_stride, weights.quads(), x, dots, dots_stride);
+        return DotSplit<kRows, kVectors, 1>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
+                                            dots_stride);
 #endif
     for (size_t r = 0; r < kRows; ++r)
         DotWhole<kVectors>(w, quad_stride, weights.quads(), x[r], dots + r * dots_stride);

@@ -56,19 +56,6 @@ template <class D> HWY_INLINE hn::Vec<D> AtLeast(D d, float limit, hn::Vec<D> x)
     return HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR ? KeepNaN(d, x, y) : y;
 }
 
-/* a / b for b >= 1. AVX-512's divisions take longer than all else that a step of an LSTM does between its products: an
- * estimate of 14 bits and a step of Newton's come to within 2 ULP in a quarter of the time; b beyond 2^126 gives 0. */
-template <class D> HWY_INLINE hn::Vec<D> Quotient(D d, hn::Vec<D> a, hn::Vec<D> b) {
-#if HWY_TARGET == HWY_AVX3
-    const auto estimate = hn::ApproximateReciprocal(b), one = hn::Set(d, 1.0f);
-    const auto quotient = hn::Mul(a, hn::MulAdd(estimate, hn::NegMulAdd(b, estimate, one), estimate));
-    return hn::IfThenZeroElse(hn::Gt(b, hn::Set(d, 0x1p126f)), quotient);
-#else
-    (void)d;
-    return hn::Div(a, b);
-#endif
-}
-
 /* 1 + e^-x. */
 template <class D> HWY_INLINE hn::Vec<D> SigmoidDivisor(D d, hn::Vec<D> x) {
     const auto one = hn::Set(d, 1.0f);
@@ -79,7 +66,7 @@ template <class D> HWY_INLINE hn::Vec<D> SigmoidDivisor(D d, hn::Vec<D> x) {
 
 /* Error at most 3 ULP, or 2^-126 where the result would be subnormal (it becomes 0). */
 template <class D> HWY_INLINE hn::Vec<D> Sigmoid32(D d, hn::Vec<D> x) {
-    return Quotient(d, hn::Set(d, 1.0f), SigmoidDivisor(d, x));
+    return hn::Div(hn::Set(d, 1.0f), SigmoidDivisor(d, x));
 }
 
 /* e^x - 1 for x in [-87, 88]. Error at most 2 ULP. */
@@ -97,14 +84,14 @@ template <class D> HWY_INLINE hn::Vec<D> TanhDividend(D d, hn::Vec<D> x) {
 /* Error at most 3 ULP. */
 template <class D> HWY_INLINE hn::Vec<D> Tanh32(D d, hn::Vec<D> x) {
     const auto e = TanhDividend(d, x);
-    return hn::CopySign(Quotient(d, e, hn::Add(e, hn::Set(d, 2.0f))), x);
+    return hn::CopySign(hn::Div(e, hn::Add(e, hn::Set(d, 2.0f))), x);
 }
 
-/* sigmoid(x) * tanh(y) with one division. Error at most 6 ULP, or 2^-97 where that is more: for x below -67. */
+/* sigmoid(x) * tanh(y) with one division. Error at most 6 ULP, or 2^-126. */
 template <class D> HWY_INLINE hn::Vec<D> SigmoidTimesTanh32(D d, hn::Vec<D> x, hn::Vec<D> y) {
     const auto e = TanhDividend(d, y);
     const auto divisor = hn::Mul(SigmoidDivisor(d, x), hn::Add(e, hn::Set(d, 2.0f)));
-    return hn::CopySign(Quotient(d, e, divisor), y);
+    return hn::CopySign(hn::Div(e, divisor), y);
 }
 
 } // namespace HWY_NAMESPACE

