@@ -35,9 +35,14 @@ test: $(BUILT) $(VENV)/.test $(VENV)/.demo
 	PYMPS_PORTABLE_PRIVATE=1 $(PYTHON) -m pytest tests -m "not modeless"
 	$(PYTHON) -m pytest tests
 
+# A process measures one number of threads. BENCH chooses a part, as pytest's -k does: make bench BENCH="step and lstm"
+BENCH_THREADS ?= 1 2
+BENCH ?=
 bench: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
-	$(PYTHON) -m bench.report build/bench.json
+	rm -f build/bench-*.json
+	for threads in $(BENCH_THREADS); do BENCH_THREADS=$$threads $(PYTHON) -m pytest bench -k "$(BENCH)" --quiet \
+	    --benchmark-quiet --benchmark-max-time=0.1 --benchmark-json=build/bench-$$threads.json || exit; done
+	$(PYTHON) -m bench.report build/bench-*.json
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py
