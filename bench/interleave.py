@@ -4,7 +4,8 @@ import gc
 import os
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter, sleep
@@ -20,6 +21,10 @@ SETTLE_SECONDS = 0.1
 
 
 class Contestant(Protocol):
+    """`caller_waits`: with several threads, the calling one leaves the work to others."""
+
+    caller_waits: bool
+
     def time(self, calls: int) -> float:
         """Run that often, and return the seconds that it took."""
 
@@ -35,40 +40,65 @@ class Samples:
 
 def interleave(contestants: Sequence[Contestant], seconds: float) -> list[Samples]:
     """Run rounds for about `seconds`, at least three; the n-th samples of all were taken in the same round."""
-    rng = random.Random(0)
-    samples = [_block_size(contestant) for contestant in contestants]
-    order = list(zip(contestants, samples, strict=True))
+    for contestant in contestants:
+        contestant.time(1)  # compiles what it has to, and starts its threads
     gc.collect()
     gc.disable()
     try:
-        end = perf_counter() + seconds
-        while perf_counter() < end or len(samples[0].seconds) < MIN_ROUNDS:
-            rng.shuffle(order)
-            for contestant, own in order:
-                own.seconds.append(_block(contestant, own))
+        return _rounds(contestants, seconds)
     finally:
         gc.enable()
+
+
+def _rounds(contestants: Sequence[Contestant], seconds: float) -> list[Samples]:
+    rng = random.Random(0)
+    samples = [_block_size(contestant) for contestant in contestants]
+    order = list(zip(contestants, samples, strict=True))
+    end = perf_counter() + seconds
+    while perf_counter() < end or len(samples[0].seconds) < MIN_ROUNDS:
+        rng.shuffle(order)
+        for contestant, own in order:
+            own.seconds.append(_block(contestant, own))
     return samples
 
 
 def _block(contestant: Contestant, own: Samples) -> float:
     """Seconds per call, after a few that bring the contestant's weights back into the caches and wake its threads."""
     _settle()
-    if own.warm_up:
-        contestant.time(own.warm_up)
-    return contestant.time(own.calls) / own.calls
+    with _pinned(contestant):
+        if own.warm_up:
+            contestant.time(own.warm_up)
+        return contestant.time(own.calls) / own.calls
 
 
 def _block_size(contestant: Contestant) -> Samples:
     """A call that is longer than a block warms itself up."""
-    contestant.time(1)  # the very first one may compile something
+    _settle()
     calls = 1
-    while (seconds := contestant.time(calls)) < BLOCK_SECONDS / 4:
-        calls *= 2
+    with _pinned(contestant):
+        while (seconds := contestant.time(calls)) < BLOCK_SECONDS / 4:
+            calls *= 2
     call = seconds / calls
     is_long = call > 10 * BLOCK_SECONDS
     warm_up = 0 if is_long else min(WARM_UP_CALLS, max(1, round(WARM_UP_SECONDS / call)))
     return Samples(warm_up, max(1, round(BLOCK_SECONDS / call)))
+
+
+@contextmanager
+def _pinned(contestant: Contestant) -> Iterator[None]:
+    """Keep this thread on one CPU if it does a share of the work: the other threads then stay on the rest.
+
+    Else both may wake up on the same CPU, and one spins there, waiting for the other.
+    """
+    if THREADS == 1 or contestant.caller_waits or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
 
 
 def _settle() -> None:

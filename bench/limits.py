@@ -34,6 +34,7 @@ def _library() -> ctypes.CDLL:
     return library
 
 
+@cache
 def _cpus() -> ctypes.Array[ctypes.c_int]:
     available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(THREADS)
     return (ctypes.c_int * THREADS)(*[*available][:THREADS])
@@ -45,8 +46,11 @@ class Limit:
     With several threads each reads its part, on a CPU of its own. The time is taken without the call from Python.
     """
 
+    caller_waits = False
+
     def __init__(self, case: Case, dtype: str) -> None:
         self._library = _library()
+        _cpus()  # of the process: this thread alone is pinned later
         granularity = self._library.bench_read_granularity(THREADS)
         length = case.weights * _WEIGHT_BYTES[dtype] + case.biases * 4
         self._words = _memory(-(-length // granularity) * granularity)
@@ -70,8 +74,11 @@ class Limit:
 class Peak:
     """Multiply-adds on all of the vector registers, no memory; a call has PEAK_FLOPS operations."""
 
+    caller_waits = False
+
     def __init__(self) -> None:
         self._library = _library()
+        _cpus()
         self._repeats = PEAK_FLOPS // (self._library.bench_peak_flops() * THREADS)
         self._results = np.zeros(THREADS, np.float32)
 

@@ -7,7 +7,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 from typing import Any
 
 # One benchmark's entry in a file, and those of one case by peer and type.
@@ -67,11 +67,7 @@ def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]
     for (inputs, outputs, batch), race in races.items():
         for weights, dtypes in WEIGHTS.items():
             own = _own(race, dtypes)
-            best = (
-                min(_peers(race, dtypes), key=lambda peer: median(_ratios(race[peer], own)), default=None)
-                if own
-                else None
-            )
+            best = _fastest_peer(race, dtypes)
             cells = {"": None, "/limit": _over_limit(race, own), "of peak": _share_of_peak(race, own)}[beside]
             rows.append(
                 [
@@ -111,19 +107,13 @@ def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
 def _error_table(what: str, races: dict[tuple[int, int, int], Race]) -> list[str]:
     rows = []
     for (inputs, outputs, _), race in races.items():
-        errors = {
-            peer: entry["extra_info"]["error"] for (peer, dtype), entry in race.items() if _has_error(entry, dtype)
-        }
+        errors = {peer: entry["extra_info"].get("error") for (peer, dtype), entry in race.items() if dtype == "int8"}
         own = errors.get("pymps")
         for peer, error in errors.items():
-            if peer != "pymps" and own:
+            if peer not in NOT_PEERS and own:
                 rows.append([str(inputs), str(outputs), peer, f"{error:.1e}", f"{own:.1e}", f"{error / own:.0f}"])
     title = f"{what}: error with int8 weights against the same weights in float64, of the output's scale\n"
     return [title + _table(["inputs", "outputs", "peer", "its error", "pymps's", "ratio"], rows)] if rows else []
-
-
-def _has_error(entry: Entry, dtype: str) -> bool:
-    return dtype == "int8" and entry["extra_info"].get("error") is not None
 
 
 def _start_tables(entries: Iterable[Entry]) -> list[str]:
@@ -140,8 +130,9 @@ def _own(race: Race, dtypes: Iterable[str]) -> Entry | None:
     return next((race["pymps", dtype] for dtype in dtypes if ("pymps", dtype) in race), None)
 
 
-def _peers(race: Race, dtypes: Sequence[str]) -> list[tuple[str, str]]:
-    return [(peer, dtype) for peer, dtype in race if dtype in dtypes and peer not in NOT_PEERS]
+def _fastest_peer(race: Race, dtypes: Sequence[str]) -> tuple[str, str] | None:
+    peers = [(peer, dtype) for peer, dtype in race if dtype in dtypes and peer not in NOT_PEERS]
+    return min(peers, key=lambda peer: race[peer]["stats"]["median"], default=None)
 
 
 def _name(contestant: tuple[str, str]) -> str:

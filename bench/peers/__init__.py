@@ -23,10 +23,13 @@ class Peer:
         What is timed: a step, or a sequence from a state of zeros.
     reset_after : bool
         Whether its GRU has the reset gate after the product with the recurrent weights.
+    caller_waits : bool
+        Whether the calling thread leaves the work to others where there are several.
     """
 
     run: Callable[[], object]
     reset_after = False
+    caller_waits = False
 
     def __init__(self, layer: Layer, dtype: str) -> None:
         self.layer = layer

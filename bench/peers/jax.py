@@ -45,6 +45,8 @@ _CELLS = {"lstm": _lstm, "gru": _gru, "rnn": _rnn}
 
 
 class _Jax(Peer):
+    caller_waits = True
+
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
         self._dtype = jnp.dtype(dtype)

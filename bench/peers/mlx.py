@@ -52,6 +52,8 @@ class _Cell:
 
 
 class _Mlx(Peer):
+    caller_waits = True
+
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
         self._dtype = getattr(mx, dtype)

@@ -65,6 +65,8 @@ def _sequence_model(layer: Layer, options: dict[str, bool]) -> openvino.Model:
 
 
 class _OpenVino(Peer):
+    caller_waits = True
+
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
         case = self.case
