@@ -5,6 +5,7 @@ variables below when they are loaded, so they are set before any of them is impo
 """
 
 import os
+from functools import cache
 
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))
 
@@ -21,6 +22,17 @@ for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 os.environ["GOMP_SPINCOUNT"] = "20000"  # PyTorch's OpenMP
 os.environ["OPENBLAS_THREAD_TIMEOUT"] = "20"  # 2^20 cycles
 
+# PyTorch's OpenMP gives each thread a CPU of its own; peers/torch.py lets the calling one go.
+if THREADS > 1:
+    os.environ["OMP_PROC_BIND"] = "close"
+    os.environ["OMP_PLACES"] = "threads"
+
 if THREADS == 1:
     os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 os.environ["JAX_PLATFORMS"] = "cpu"
+
+
+@cache
+def cpus() -> list[int]:
+    """The CPUs of the process, as of the first call: later some threads are pinned to one of them. Empty: unknown."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench import THREADS
+from bench import THREADS, cpus
 
 _PACKAGES = ("pymps", "numpy", "torch", "onnxruntime", "openvino", "jax", "mlx", "ai-edge-litert")
 
@@ -22,6 +22,7 @@ def pytest_configure(config: pytest.Config) -> None:
         if len(available) < THREADS:
             raise pytest.UsageError(f"BENCH_THREADS={THREADS}: there are {len(available)} CPUs")
         os.sched_setaffinity(0, available[-THREADS:])
+    cpus()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -66,7 +67,7 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
         machine_info["cpu"].pop(name, None)
     machine_info["device"] = {"name": device().name, "backend": device().backend}
     machine_info["threads"] = THREADS
-    machine_info["pinned_to_cpus"] = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+    machine_info["pinned_to_cpus"] = cpus() or None
     machine_info["blas"] = [
         f"{pool['internal_api']} {pool['version']} {pool['architecture']}"
         for pool in threadpool_info()

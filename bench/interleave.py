@@ -11,7 +11,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 from typing import Protocol
 
-from bench import THREADS
+from bench import THREADS, cpus
 
 BLOCK_SECONDS = 1e-3
 WARM_UP_SECONDS = 3e-4  # or WARM_UP_CALLS, whichever is less
@@ -90,15 +90,14 @@ def _pinned(contestant: Contestant) -> Iterator[None]:
 
     Else both may wake up on the same CPU, and one spins there, waiting for the other.
     """
-    if THREADS == 1 or contestant.caller_waits or not hasattr(os, "sched_setaffinity"):
+    if THREADS == 1 or contestant.caller_waits or not cpus():
         yield
         return
-    cpus = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(cpus)})
+    os.sched_setaffinity(0, cpus()[:1])
     try:
         yield
     finally:
-        os.sched_setaffinity(0, cpus)
+        os.sched_setaffinity(0, cpus())
 
 
 def _settle() -> None:

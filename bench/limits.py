@@ -2,7 +2,6 @@
 
 import ctypes
 import mmap
-import os
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bench import THREADS
+from bench import THREADS, cpus
 from bench.cases import Case
 
 _NATIVE = Path(__file__).parent / "native"
@@ -22,22 +21,20 @@ _WEIGHT_BYTES = {"float32": 4, "float16": 2, "int8": 1}
 def _library() -> ctypes.CDLL:
     subprocess.run(["make", "--silent", "-C", _NATIVE], check=True)
     library = ctypes.CDLL(str(_NATIVE.parents[1] / "build" / "bench" / "limits.so"))
-    cpus, count, size, pointer = ctypes.POINTER(ctypes.c_int), ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p
-    library.bench_read.argtypes = [pointer, size, size, cpus, count, pointer]
+    numbers, count, size, pointer = ctypes.POINTER(ctypes.c_int), ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p
+    library.bench_read.argtypes = [pointer, size, size, numbers, count, pointer]
     library.bench_read.restype = ctypes.c_double
     library.bench_read_granularity.argtypes = [count]
     library.bench_read_granularity.restype = size
-    library.bench_peak.argtypes = [size, cpus, count, pointer]
+    library.bench_peak.argtypes = [size, numbers, count, pointer]
     library.bench_peak.restype = ctypes.c_double
     library.bench_peak_flops.restype = size
     library.bench_peak_result.restype = ctypes.c_float
     return library
 
 
-@cache
 def _cpus() -> ctypes.Array[ctypes.c_int]:
-    available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(THREADS)
-    return (ctypes.c_int * THREADS)(*[*available][:THREADS])
+    return (ctypes.c_int * THREADS)(*(cpus() or range(THREADS)))
 
 
 class Limit:
@@ -50,7 +47,6 @@ class Limit:
 
     def __init__(self, case: Case, dtype: str) -> None:
         self._library = _library()
-        _cpus()  # of the process: this thread alone is pinned later
         granularity = self._library.bench_read_granularity(THREADS)
         length = case.weights * _WEIGHT_BYTES[dtype] + case.biases * 4
         self._words = _memory(-(-length // granularity) * granularity)
@@ -78,7 +74,6 @@ class Peak:
 
     def __init__(self) -> None:
         self._library = _library()
-        _cpus()
         self._repeats = PEAK_FLOPS // (self._library.bench_peak_flops() * THREADS)
         self._results = np.zeros(THREADS, np.float32)
 

@@ -1,14 +1,17 @@
 """PyTorch in inference mode: the cells for a step, and the layers, which are one call into oneDNN or ATen."""
 
+import os
 from typing import Any
 
 import torch
 
-from bench import THREADS
+from bench import THREADS, cpus
 from bench.cases import Array, Layer
 from bench.peers import Peer
 
 torch.set_num_threads(THREADS)
+if THREADS > 1 and cpus():
+    os.sched_setaffinity(0, cpus())  # OpenMP has bound this thread, from which others inherit it
 
 _ORDERS = {"lstm": "ifco", "gru": "rzh", "rnn": "h"}
 _CELLS: dict[str, Any] = {"lstm": torch.nn.LSTMCell, "gru": torch.nn.GRUCell, "rnn": torch.nn.RNNCell}
