@@ -2,13 +2,18 @@
 activations (hybrid)."""
 
 import numpy as np
+from ai_edge_litert.compiled_model import CompiledModel
+from ai_edge_litert.cpu_options import CpuOptions
+from ai_edge_litert.hardware_accelerator import HardwareAccelerator
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from ai_edge_litert.options import Options
 
 from bench import THREADS
 from bench.cases import Array, Float32, Layer
 from bench.peers import Peer
 from bench.peers.litert_graph import Graph, schema
 
+_FORCE_FP16 = 4  # XNNPACK's flag
 _TANH = schema.ActivationFunctionType.TANH
 
 
@@ -140,23 +145,27 @@ class _Ops:
         return output
 
 
-def _dense_model(layer: Layer, dtype: str) -> bytes:
-    """One step: xh, c0 -> h1, c1 of an LSTM; x, h0 -> h1 of a GRU; xh -> h1 of an RNN."""
+def _dense_model(layer: Layer, dtype: str, joint: bool) -> bytes:
+    """One step: x, h0, c0 -> h1, c1, the c of an LSTM alone. `joint`: x and h0 are one tensor, but for a GRU."""
     case, graph = layer.case, Graph()
     ops = _Ops(graph, layer, dtype)
+    if joint and case.kind != "gru":
+        xh = ops.input(case.inputs + case.outputs)
+        inputs = [xh]
+    else:
+        x, h0 = ops.input(case.inputs), ops.input(case.outputs)
+        xh, inputs = ops.concatenation(x, h0), [x, h0]
     if case.kind == "lstm":
-        xh, c0 = ops.input(case.inputs + case.outputs), ops.input(case.outputs)
+        c0 = ops.input(case.outputs)
         i, f, c, o = ops.split(ops.product(xh, "ifco"), 4)
         i, f, c, o = ops.logistic(i), ops.logistic(f), ops.tanh(c), ops.logistic(o)
         c1 = ops.add(ops.multiply(f, c0), ops.multiply(i, c))
-        return graph.model([xh, c0], [ops.multiply(o, ops.tanh(c1)), c1])
+        return graph.model([*inputs, c0], [ops.multiply(o, ops.tanh(c1)), c1])
     if case.kind == "gru":
-        x, h0 = ops.input(case.inputs), ops.input(case.outputs)
-        z, r = ops.split(ops.logistic(ops.product(ops.concatenation(x, h0), "zr"), 2), 2)
+        z, r = ops.split(ops.logistic(ops.product(xh, "zr"), 2), 2)
         new = ops.tanh(ops.product(ops.concatenation(x, ops.multiply(r, h0)), "h"))
-        return graph.model([x, h0], [ops.add(new, ops.multiply(z, ops.subtract(h0, new)))])
-    xh = ops.input(case.inputs + case.outputs)
-    return graph.model([xh], [ops.tanh(ops.product(xh, "h"))])
+        return graph.model(inputs, [ops.add(new, ops.multiply(z, ops.subtract(h0, new)))])
+    return graph.model(inputs, [ops.tanh(ops.product(xh, "h"))])
 
 
 class _Dense(Peer):
@@ -164,7 +173,7 @@ class _Dense(Peer):
 
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
-        interpreter = Interpreter(model_content=_dense_model(layer, dtype), num_threads=THREADS)
+        interpreter = Interpreter(model_content=_dense_model(layer, dtype, joint=True), num_threads=THREADS)
         interpreter.allocate_tensors()
         first, *second = (interpreter.tensor(tensor["index"])() for tensor in interpreter.get_input_details())
         self._h1, *c1 = (interpreter.tensor(tensor["index"])() for tensor in interpreter.get_output_details())
@@ -201,4 +210,50 @@ class _Dense(Peer):
             state[:] = 0
 
 
-PEERS = {"litert-fused": _Fused, "litert-dense": _Dense}
+class _Half(Peer):
+    """The same in float16, which only a compiled model can ask for. Outputs are the next step's inputs as they are."""
+
+    def __init__(self, layer: Layer, dtype: str) -> None:
+        super().__init__(layer, dtype)
+        case = self.case
+        options = Options(
+            hardware_accelerators=HardwareAccelerator.CPU,
+            cpu_options=CpuOptions(num_threads=THREADS, xnnpack_flags=_FORCE_FP16),
+        )
+        self._model = CompiledModel.from_buffer(_dense_model(layer, "float32", joint=False), options=options)
+        is_step = case.workload == "step"
+        self._states = [self._model.create_output_buffers(0) for _ in range(2 if is_step else 1 + case.steps)]
+        self._x = []
+        for x in layer.x:
+            buffer, *_ = self._model.create_input_buffers(0)
+            buffer.write(np.ascontiguousarray(x))
+            self._x.append(buffer)
+        self.clear_state()
+        self.run = self._run_step if is_step else self._run_sequence
+
+    def _run_step(self) -> None:
+        before, after = self._states
+        self._model.run_by_index(0, [self._x[0], *before], after)
+        self._states = [after, before]
+
+    def _run_sequence(self) -> None:
+        run = self._model.run_by_index
+        for x, before, after in zip(self._x, self._states, self._states[1:]):
+            run(0, [x, *before], after)
+
+    @property
+    def y(self) -> Array:
+        states = self._states[:1] if self.case.workload == "step" else self._states[1:]
+        shape = self.case.batch, self.case.outputs
+        return np.stack([h.read(shape[0] * shape[1], np.float32).reshape(shape) for h, *_ in states])
+
+    def clear_state(self) -> None:
+        for buffer in self._states[0]:
+            buffer.write(np.zeros((self.case.batch, self.case.outputs), np.float32))
+
+
+def _dense(layer: Layer, dtype: str) -> Peer:
+    return (_Half if dtype == "float16" else _Dense)(layer, dtype)
+
+
+PEERS = {"litert-fused": _Fused, "litert-dense": _dense}
