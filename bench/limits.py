@@ -34,7 +34,7 @@ def _library() -> ctypes.CDLL:
 
 
 def _cpus() -> ctypes.Array[ctypes.c_int]:
-    return (ctypes.c_int * THREADS)(*(cpus() or range(THREADS)))
+    return (ctypes.c_int * THREADS)(*[*(cpus() or range(THREADS))][:THREADS])
 
 
 class Limit:
