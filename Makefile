@@ -52,16 +52,21 @@ test-targets: $(BUILT) $(VENV)/.test
 test-neon: build/.packages
 	$(MAKE) --no-print-directory -C native test-neon WERROR=1
 
+# A process measures one number of threads. BENCH chooses a part, as pytest's -k does: make bench BENCH="step and lstm"
+BENCH_THREADS ?= 1 2
+BENCH ?=
 bench: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
-	$(PYTHON) -m bench.report build/bench.json
+	rm -f build/bench-*.json
+	for threads in $(BENCH_THREADS); do BENCH_THREADS=$$threads $(PYTHON) -m pytest bench -k "$(BENCH)" --quiet \
+	    --benchmark-quiet --benchmark-max-time=0.1 --benchmark-json=build/bench-$$threads.json || exit; done
+	$(PYTHON) -m bench.report build/bench-*.json
 
 bench-breakdown: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m bench.breakdown
 	@$(MAKE) --no-print-directory --silent -C native bench-call-path WERROR=1
 
 bench-jitter: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m bench.jitter
+	$(PYTHON) -m bench.jitter --json=build/jitter.json
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py
