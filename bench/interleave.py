@@ -102,7 +102,7 @@ def _pinned(contestant: Contestant) -> Iterator[None]:
 
 def _settle() -> None:
     """Wait until no other thread of this process runs: those of the contestant before may still spin for new work."""
-    if THREADS == 1:
+    if THREADS == 1 or not cpus():
         return
     own = threading.get_native_id()
     end = perf_counter() + SETTLE_SECONDS
