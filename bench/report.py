@@ -84,7 +84,7 @@ def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]
             )
     header = ["inputs", "outputs", *(["batch"] if workload == "batch" else []), "weights", "rounds", "pymps µs"]
     header += [f"pymps{beside}" if beside == "/limit" else beside] if beside else []
-    return f"{what}\n" + _table([*header, "best peer", "its time/pymps"], rows)
+    return f"{what}\n" + table([*header, "best peer", "its time/pymps"], rows)
 
 
 def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
@@ -99,7 +99,7 @@ def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
                 for name in names
             ]
             rows.append([*map(str, size), weights, *(cell or "-" for cell in cells)])
-    return f"{what}: time/pymps with weights of as many bits; b: bfloat16, h: float16\n" + _table(
+    return f"{what}: time/pymps with weights of as many bits; b: bfloat16, h: float16\n" + table(
         ["inputs", "outputs", "batch", "weights", *names], rows
     )
 
@@ -113,7 +113,7 @@ def _error_table(what: str, races: dict[tuple[int, int, int], Race]) -> list[str
             if peer not in NOT_PEERS and own:
                 rows.append([str(inputs), str(outputs), peer, f"{error:.1e}", f"{own:.1e}", f"{error / own:.0f}"])
     title = f"{what}: error with int8 weights against the same weights in float64, of the output's scale\n"
-    return [title + _table(["inputs", "outputs", "peer", "its error", "pymps's", "ratio"], rows)] if rows else []
+    return [title + table(["inputs", "outputs", "peer", "its error", "pymps's", "ratio"], rows)] if rows else []
 
 
 def _start_tables(entries: Iterable[Entry]) -> list[str]:
@@ -123,7 +123,7 @@ def _start_tables(entries: Iterable[Entry]) -> list[str]:
         if entry["group"] == "start"
     ]
     title = "Start in ms, each run in a new process: median (interquartile range)\n"
-    return [title + _table(["", "runs", "ms"], rows)] if rows else []
+    return [title + table(["", "runs", "ms"], rows)] if rows else []
 
 
 def _own(race: Race, dtypes: Iterable[str]) -> Entry | None:
@@ -154,7 +154,7 @@ def _share_of_peak(race: Race, own: Entry | None) -> str:
     if own is None or peak is None:
         return "-"
     flops = own["extra_info"]["flops"] / peak["extra_info"]["flops"]
-    return _spread([flops * ratio for ratio in _ratios(peak, own)], "{:.0%}".format)
+    return spread([flops * ratio for ratio in _ratios(peak, own)], "{:.0%}".format)
 
 
 def _ratios(above: Entry, below: Entry) -> list[float]:
@@ -165,10 +165,10 @@ def _ratios(above: Entry, below: Entry) -> list[float]:
 def _ratio(above: Entry | None, below: Entry | None) -> str:
     if above is None or below is None:
         return "-"
-    return _spread(_ratios(above, below), "{:.2f}".format)
+    return spread(_ratios(above, below), "{:.2f}".format)
 
 
-def _spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
     """Median and interquartile range."""
     lower, middle, upper = quantiles(values, n=4, method="inclusive")
     return f"{form(middle)} ({form(upper - lower)})"
@@ -180,7 +180,7 @@ def _time(entry: Entry | None, units_per_second: float) -> str:
     return f"{entry['stats']['median'] * units_per_second:.2f} ({entry['stats']['iqr'] * units_per_second:.2f})"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, its columns aligned for reading it as it is."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 
