@@ -37,8 +37,13 @@ def _cpus() -> ctypes.Array[ctypes.c_int]:
     return (ctypes.c_int * THREADS)(*[*(cpus() or range(THREADS))][:THREADS])
 
 
+def weight_bytes(case: Case, dtype: str) -> int:
+    """W and U in `dtype`, b in float32."""
+    return case.weights * _WEIGHT_BYTES[dtype] + case.biases * 4
+
+
 class Limit:
-    """A vectorised read of as many bytes as a layer's weights have, W and U in `dtype` and b in float32.
+    """A vectorised read of as many bytes as a layer's weights have.
 
     With several threads each reads its part, on a CPU of its own. The time is taken without the call from Python.
     """
@@ -48,7 +53,7 @@ class Limit:
     def __init__(self, case: Case, dtype: str) -> None:
         self._library = _library()
         granularity = self._library.bench_read_granularity(THREADS)
-        length = case.weights * _WEIGHT_BYTES[dtype] + case.biases * 4
+        length = weight_bytes(case, dtype)
         self._words = _memory(-(-length // granularity) * granularity)
         self._words[:] = np.random.default_rng(0).integers(2**63, size=self._words.size, dtype=np.uint64)
         self._results = np.zeros(THREADS, np.uint64)
