@@ -24,7 +24,7 @@ def main() -> None:
     runs = [json.loads(path.read_text()) for path in parser.parse_args().files]
     entries: list[Entry] = [entry for run in runs for entry in run["benchmarks"]]
     parts = [_heading(runs)]
-    for (workload, kind, threads), races in _races(entries).items():
+    for (workload, kind, threads), races in races_of(entries).items():
         what = f"{workload}, {kind}, {threads} thread{'s' * (threads > 1)}"
         parts += [_own_table(what, workload, races), _peer_table(what, races)]
         if workload == "step" and threads == 1:
@@ -48,7 +48,7 @@ def _heading(runs: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def _races(entries: Iterable[Entry]) -> dict[tuple[str, str, int], dict[tuple[int, int, int], Race]]:
+def races_of(entries: Iterable[Entry]) -> dict[tuple[str, str, int], dict[tuple[int, int, int], Race]]:
     """By workload, kind and threads, then by inputs, outputs and batch."""
     tables: dict[tuple[str, str, int], dict[tuple[int, int, int], Race]] = {}
     for entry in entries:
