@@ -16,7 +16,7 @@ from time import sleep
 
 import cpuinfo
 
-from bench import baseline, pin
+from bench import THREADS, baseline, pin
 from bench.baseline import BaselineError, Finding, Verdict
 from bench.check_races import MARGINS, RACES
 from bench.peers.pymps import device
@@ -29,9 +29,10 @@ PAUSE_SECONDS = 2.0  # before the second attempt, and longer before each later o
 
 
 def machine() -> str:
-    """The class of machine: a value depends on its caches, its instruction set, and the interpreter."""
+    """The class of machine: values depend on its caches and its instruction set, and on the interpreter."""
     brand = cpuinfo.get_cpu_info().get("brand_raw", platform.machine())
-    return f"{brand}, {device().name}, Python {'.'.join(platform.python_version_tuple()[:2])}"
+    python = ".".join(platform.python_version_tuple()[:2])
+    return f"{brand}, {device().name}, threads: {THREADS}, Python {python}"
 
 
 def check(path: Path, seconds: float) -> bool:
