@@ -115,6 +115,18 @@ def test_a_case_is_measured_again_until_it_passes(
     assert "step (+25%)" in capsys.readouterr().out
 
 
+def test_a_case_that_is_faster_each_time_passes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call, step = _Race({"call": 0.5}, {"call": 0.97}), _Race(*[{"step": 1.0}] * check.ATTEMPTS)
+    assert checked(monkeypatch, tmp_path, call, step)
+    output = capsys.readouterr().out
+    assert "call (-50%)" in output
+    assert "| call | 1.000 | 0.970 |  -3.0% |     6% | as before |" in output
+    assert "| step | 2.000 | 1.000 | -50.0% |    10% |    faster |" in output
+    assert "make bench-baseline" in output
+
+
 def test_a_case_that_is_slower_each_time_fails_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
