@@ -7,7 +7,7 @@
 #   make bench         the benchmarks, as a table of ratios
 #   make bench-breakdown  where the time of one step goes, part by part
 #   make bench-jitter  the slowest of a million steps, and the first step of a stream
-#   make bench-native  a step from C and Cython, and RTNeural's ($RTNEURAL_DIR)
+#   make bench-c       a step from C and Cython, and RTNeural's ($RTNEURAL_DIR)
 #   make bench-check   whether pymps is slower than bench/baseline.json says, which make bench-baseline writes
 #   make bench-plot    draws what make bench and make bench-jitter saved (docs/*.svg)
 #   make lint format   checks and rewrites the source's form
@@ -31,7 +31,7 @@ TARGETS = AVX2 SSE4
 NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized bytes sequences stacks stream \
                                        bidirectional_numbers archived_numbers)
 
-.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter bench-native bench-check \
+.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
         bench-baseline bench-plot lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
@@ -72,7 +72,7 @@ bench-breakdown: $(BUILT) $(VENV)/.bench
 bench-jitter: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m bench.jitter --json=build/jitter.json
 
-bench-native: $(BUILT) $(VENV)/.bench
+bench-c: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m bench.native_step
 
 bench-check: $(BUILT) $(VENV)/.bench
