@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from bad_input import HUGE, cases, expect, f32
 from models import lstm, sequence
+from tolerance import BYTES
 
 import pymps
 from pymps import GRUDescriptor, MatrixInferenceLayer, Neuron, NeuronType, SingleGateDescriptor, WeightSource
@@ -247,7 +248,7 @@ def test_uint8_weights(device: pymps.Device) -> None:
         descriptor.input_weights = source
         outputs.append(MatrixInferenceLayer(device, descriptor)(sequence())[0])
     np.testing.assert_array_equal(outputs[1], outputs[0])
-    np.testing.assert_allclose(outputs[2], outputs[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs[2], outputs[0], rtol=0, atol=BYTES)
 
 
 def test_quantized_sources_are_values() -> None:

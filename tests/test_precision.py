@@ -11,7 +11,7 @@ import pytest
 import reference as ref
 from checking import assert_steps, inference_layer
 from reference import GRU, LSTM, Gate, Layer, Neuron, SingleGate
-from tolerance import assert_within
+from tolerance import INTEGERS, assert_within
 
 import pymps
 
@@ -26,6 +26,7 @@ VARIANTS: dict[str, Callable[..., Layer]] = {
     "GRU, flipped, p of 1.5": partial(conventional.gru, gate_pnorm_value=1.5, flip_output_gates=True),
     "single gate": conventional.single_gate,
 }
+USUAL = ["LSTM", "LSTM, diagonal peepholes", "LSTM, full peepholes", "GRU", "single gate"]
 STEPS = 32
 
 
@@ -51,13 +52,16 @@ def test_float32_weights(device: pymps.Device, shape: tuple[int, int], variant: 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_float16_weights(device: pymps.Device, shape: tuple[int, int], variant: str) -> None:
-    """1e-3 from the weights given; from the rounded weights as near as float32, because sums are float32's."""
+    """1e-3 from the weights given; from the rounded weights as near as float32, because sums are float32's, but for U
+    of many outputs with the usual neurons, which may be kept as integers.
+    """
     rng = np.random.default_rng(22)
     stack = [VARIANTS[variant](rng, *shape, use_float32_weights=False)]
     x = random_x(rng, shape[0])
     assert 2e-6 < deviation(device, stack, stack, x) <= 1e-3
     rounded = [ref.with_rounded_weights(layer) for layer in stack]
-    assert deviation(device, stack, rounded, x) <= (2e-6 if device.backend == "portable" else 1e-3)
+    near = INTEGERS if variant in USUAL and shape[1] >= 64 else 2e-6
+    assert deviation(device, stack, rounded, x) <= (near if device.backend == "portable" else 1e-3)
 
 
 def identity(weight: npt.NDArray[np.generic], kind: str = "single gate", **options: bool) -> Layer:

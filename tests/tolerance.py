@@ -15,6 +15,7 @@ from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate, activat
 
 EPSILON = 2 * 2.0**-23  # two units in the last place of float32
 BYTES = 2e-4  # of the outputs' scale, where weights are bytes: a device may round what it multiplies these with
+INTEGERS = 1e-4  # the same where float16 weights may be kept as 16-bit integers
 SMALLEST = 2.0**-126  # below, float32 has absolute steps, or none at all on devices that flush to zero
 
 

@@ -59,8 +59,7 @@ PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size
         return bits;
     };
     for (size_t quad = 0; quad < quads; ++quad, w += quad_stride) {
-        for (size_t i = 0; i < kVectors * kPlanes; ++i)
-            hwy::Prefetch(w + kColumnsAhead * quad_stride + i * kBytes);
+        FetchAhead<kVectors * kPlanes * kBytes>(w);
         __m512i x_high[kRows], x_low[kRows];
         PYMPS_UNROLL
         for (size_t r = 0; r < kRows; ++r) {

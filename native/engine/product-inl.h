@@ -31,9 +31,27 @@ inline constexpr size_t kSums = HWY_TARGET == HWY_NEON ? 16 : 8;
 inline constexpr size_t kTileRows = 6;
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
-/* How far ahead of their use weights are fetched. Measured on Zen 3, sizes beyond its 512 KiB of L2: 5 to 20 % less
- * time than with the hardware's prefetchers alone; 4 to 8 columns are equally good. */
-inline constexpr size_t kColumnsAhead = 6;
+/* How far ahead of their use weights are fetched: a multiple of any column's bytes. It matters to weights beyond the
+ * second-level cache: 5 to 20 % less time than with the hardware's prefetchers alone (Zen 3), 3 KiB being as good as 6
+ * while they come from the third level, and worse once they come from memory (Sapphire Rapids). */
+inline constexpr size_t kBytesAhead = 6144;
+
+/* What will be wanted kBytesAhead after kBytes at `from`. */
+template <size_t kBytes> HWY_INLINE void FetchAhead(const void *from) {
+    for (size_t i = 0; i < kBytes; i += kAlignment)
+        hwy::Prefetch(static_cast<const char *>(from) + kBytesAhead + i);
+}
+
+/* One row reads its weights for the first time; several find them in the second-level cache, where the tiles before
+ * have fetched them to. */
+template <size_t kRows, size_t kVectors, class Weight> HWY_INLINE void Fetch(const Weight *w, const char *&later) {
+    if constexpr (kRows == 1) {
+        FetchAhead<kVectors * kLanes * sizeof(Weight)>(w);
+    } else {
+        __builtin_prefetch(later, 0, 2);
+        later += kAlignment;
+    }
+}
 
 template <class D> HWY_INLINE hn::Vec<D> LoadWeights(D d, const float *from) {
     return hn::Load(d, from);
@@ -44,11 +62,8 @@ template <class D> HWY_INLINE hn::Vec<D> LoadWeights(D d, const uint16_t *from) 
 
 /* sums[r][v] += w[v] * in[r][column] */
 template <size_t kRows, size_t kVectors, class Weight, class V>
-HWY_INLINE void AddColumn(const Weight *w, size_t column_stride, const float *const *in, size_t column,
-                          V (&sums)[kRows][kVectors]) {
+HWY_INLINE void AddColumn(const Weight *w, const float *const *in, size_t column, V (&sums)[kRows][kVectors]) {
     const hn::ScalableTag<float> d;
-    for (size_t i = 0; i < kVectors * kLanes; i += kAlignment / sizeof(Weight))
-        hwy::Prefetch(w + kColumnsAhead * column_stride + i);
 
     // What there is less of stays in registers: one value of each row, or the weights.
     if constexpr (kRows < kVectors) {
@@ -76,6 +91,8 @@ HWY_INLINE void AddColumn(const Weight *w, size_t column_stride, const float *co
 struct Block {
     size_t first, vectors;
     size_t row, rows;
+    size_t all_rows; // that these weights are used for, tile by tile
+    size_t next;     // the first vector of the weights that come after them
 };
 
 /* The rows that a part is multiplied by. */
@@ -91,9 +108,10 @@ struct Sums {
     size_t start_stride;
     float *out;
     size_t out_stride;
+    const char *later = nullptr; // weights that come after these: several rows fetch a cache line of it a column
 
     HWY_INLINE Sums From(size_t vector) const {
-        return {start + vector * kLanes, start_stride, out + vector * kLanes, out_stride};
+        return {start + vector * kLanes, start_stride, out + vector * kLanes, out_stride, later};
     }
 };
 
@@ -115,17 +133,22 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
         }
     }
 
+    const char *later = sums.later;
     for (const Input *input = inputs; input < inputs + input_count; ++input) {
         const float *rows[kRows];
         for (size_t r = 0; r < kRows; ++r)
             rows[r] = input->rows[r];
         size_t column = 0;
         for (; column + kChains <= input->columns; column += kChains) {
-            for (size_t chain = 0; chain < kChains; ++chain, w += column_stride)
-                AddColumn(w, column_stride, rows, column + chain, chains[chain]);
+            for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
+                Fetch<kRows, kVectors>(w, later);
+                AddColumn(w, rows, column + chain, chains[chain]);
+            }
         }
-        for (; column < input->columns; ++column, w += column_stride)
-            AddColumn(w, column_stride, rows, column, chains[0]);
+        for (; column < input->columns; ++column, w += column_stride) {
+            Fetch<kRows, kVectors>(w, later);
+            AddColumn(w, rows, column, chains[0]);
+        }
     }
 
     for (size_t r = 0; r < kRows; ++r) {
@@ -195,6 +218,20 @@ HWY_INLINE void CopyStart(size_t rows, size_t vectors, Sums &sums) {
     sums.start_stride = sums.out_stride;
 }
 
+/* Where a tile fetches from: the weights `next`, to which each tile of the same weights contributes as much as it has
+ * of all rows. */
+template <class Weight>
+HWY_INLINE const char *LaterWeights(const Weight *next, size_t vectors, const Input *inputs, size_t input_count,
+                                    const Block &panel) {
+    if (panel.row == 0)
+        return reinterpret_cast<const char *>(next);
+    size_t columns = 0;
+    for (size_t i = 0; i < input_count; ++i)
+        columns += inputs[i].columns;
+    const size_t bytes = vectors * columns * kLanes * sizeof(Weight);
+    return reinterpret_cast<const char *>(next) + bytes * panel.row / panel.all_rows / kAlignment * kAlignment;
+}
+
 template <class Weight>
 HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count,
                          const float *const *const *in, const Block &panel, Sums sums) {
@@ -210,6 +247,8 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
         for (; p < end && weights.part(p).gate_count == gate_count; ++p)
             inputs[count++] = {in[p - first_part], weights.part(p).columns};
         if (count > 0) {
+            sums.later =
+                LaterWeights(weights.Slice<Weight>(part, panel.next, panel.vectors), vectors, inputs, count, panel);
             SumAllGates(w, vectors, inputs, count, panel.rows, sums);
             sums.start = sums.out;
             sums.start_stride = sums.out_stride;

@@ -32,6 +32,9 @@ struct StepInput {
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
 };
 
+/* Steps of more rows than that use the weights often enough by themselves; and sums that come and go cost them more. */
+inline constexpr size_t kMostStartedRows = 2 * kTileRows;
+
 class RecurrentLayer : public pymps_engine_layer {
   public:
     size_t WorkspaceBytes(size_t steps, size_t rows) const final {
@@ -72,6 +75,8 @@ class RecurrentLayer : public pymps_engine_layer {
 
 /* How many steps to start together: 1 where several would not fit, or not gain. */
 inline size_t RecurrentLayer::ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const {
+    if (sequence.x[step].rows > kMostStartedRows)
+        return 1;
     size_t steps = 0;
     for (size_t rows = 0; step + steps < sequence.steps; ++steps) {
         rows += sequence.x[step + steps].rows;
@@ -93,7 +98,10 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
     const QuantizedRows quantized_x = {workspace.quantized_x, shape_.inputs};
     for (size_t r = 0; shape_.quantizes_inputs && r < count; ++r)
         QuantizeRow(rows[r], shape_.inputs, quantized_x.At(r));
-    StartRows(rows, quantized_x, count, workspace.gates, teamwork.For(Work(count, shape_.inputs)));
+    // What another core has put into the gates is slow to read: that pays where it goes on with them in the steps, or
+    // has summed many products for each (measured: not for 64 or 128).
+    const bool pays = teamwork.For(Work(x[0].rows, shape_.outputs)) != nullptr || shape_.inputs >= 512;
+    StartRows(rows, quantized_x, count, workspace.gates, pays ? teamwork.For(Work(count, shape_.inputs)) : nullptr);
 }
 
 inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,

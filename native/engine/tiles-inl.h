@@ -77,17 +77,20 @@ HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, 
     // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
     const size_t tile_panels = rows == 1 ? kTileRows : kTileRows / std::clamp(rows, size_t{1}, kTileRows);
     const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
+    const auto first_of = [&](size_t i) HWY_ATTR {
+        return (columns.begin + (descending ? count - 1 - i : i) * tile_panels) * panels.panel_vectors;
+    };
     for (size_t i = 0; i < count; ++i) {
-        const size_t panel = columns.begin + (descending ? count - 1 - i : i) * tile_panels;
-        const size_t first = panel * panels.panel_vectors;
-        const size_t end = std::min(std::min(panel + tile_panels, columns.end) * panels.panel_vectors, panels.vectors);
+        const size_t first = first_of(i), next = first_of(i + 1 < count ? i + 1 : i);
+        const size_t end = std::min(
+            std::min(first + tile_panels * panels.panel_vectors, columns.end * panels.panel_vectors), panels.vectors);
         if (row_tiles == 1) {
-            f(Block{first, end - first, 0, rows});
+            f(Block{first, end - first, 0, rows, rows, next});
             continue;
         }
         for (size_t tile = tiles.begin; tile < tiles.end; ++tile) {
             const size_t row = rows * tile / row_tiles, row_end = rows * (tile + 1) / row_tiles;
-            f(Block{first, end - first, row, row_end - row});
+            f(Block{first, end - first, row, row_end - row, rows, next});
         }
     }
 }
@@ -112,7 +115,7 @@ HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool desce
     for (size_t done = 0; done < tile.vectors;) {
         const size_t width = descending ? panels.WidthBefore(tile.first + end) : panels.Width(tile.first + end);
         const size_t vector = descending ? end - width : end;
-        f(Block{tile.first + vector, width, tile.row, tile.rows}, vector);
+        f(Block{tile.first + vector, width, tile.row, tile.rows, tile.all_rows, tile.next}, vector);
         end = descending ? vector : end + width;
         done += width;
     }
