@@ -7,6 +7,9 @@
 #   make bench         the benchmarks, as a table of ratios
 #   make bench-breakdown  where the time of one step goes, part by part
 #   make bench-jitter  the slowest of a million steps, and the first step of a stream
+#   make bench-c       a step from C and Cython, and RTNeural's ($RTNEURAL_DIR)
+#   make bench-check   whether pymps is slower than bench/baseline.json says, which make bench-baseline writes
+#   make bench-plot    draws what make bench and make bench-jitter saved (docs/*.svg)
 #   make lint format   checks and rewrites the source's form
 #   make check-apple   compiles and links against Apple's SDK ($APPLE_SDK)
 #   make debug asan    the native library unoptimised, or with sanitizers, and the native tests with it
@@ -28,7 +31,8 @@ TARGETS = AVX2 SSE4
 NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized bytes sequences stacks stream \
                                        bidirectional_numbers archived_numbers)
 
-.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter lint format check-apple debug asan build clean
+.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
+        bench-baseline bench-plot lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -52,16 +56,33 @@ test-targets: $(BUILT) $(VENV)/.test
 test-neon: build/.packages
 	$(MAKE) --no-print-directory -C native test-neon WERROR=1
 
+# A process measures one number of threads. BENCH chooses a part, as pytest's -k does: make bench BENCH="step and lstm"
+BENCH_THREADS ?= 1 2
+BENCH ?=
 bench: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m pytest bench --benchmark-quiet --benchmark-json=build/bench.json
-	$(PYTHON) -m bench.report build/bench.json
+	rm -f build/bench-*.json
+	for threads in $(BENCH_THREADS); do BENCH_THREADS=$$threads $(PYTHON) -m pytest bench -k "$(BENCH)" --quiet \
+	    --benchmark-quiet --benchmark-max-time=0.1 --benchmark-json=build/bench-$$threads.json || exit; done
+	$(PYTHON) -m bench.report build/bench-*.json
 
 bench-breakdown: $(BUILT) $(VENV)/.bench
 	$(PYTHON) -m bench.breakdown
 	@$(MAKE) --no-print-directory --silent -C native bench-call-path WERROR=1
 
 bench-jitter: $(BUILT) $(VENV)/.bench
-	$(PYTHON) -m bench.jitter
+	$(PYTHON) -m bench.jitter --json=build/jitter.json
+
+bench-c: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.native_step
+
+bench-check: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.check
+
+bench-baseline: $(BUILT) $(VENV)/.bench
+	$(PYTHON) -m bench.check --write
+
+bench-plot: $(VENV)/.bench
+	$(PYTHON) -m bench.plot build/bench-1.json build/jitter.json docs
 
 lint: $(VENV)/.test
 	$(PYTHON) -m pytest tests/test_sourcecode.py

@@ -5,15 +5,16 @@ the difference of two of them, taken within a round.
 """
 
 import argparse
-import os
 from collections.abc import Callable
 from itertools import repeat
 from statistics import quantiles
+from time import perf_counter
 
+from bench import pin
 from bench.calls import calls_module
-from bench.cases import Case, Size
+from bench.cases import Layer, step_case
 from bench.interleave import interleave
-from bench.peers.pymps import Peer
+from bench.peers.pymps import Step
 
 _LABEL = "  {:58} {:7.1f} ({:.1f} to {:.1f})"
 
@@ -21,11 +22,15 @@ _LABEL = "  {:58} {:7.1f} ({:.1f} to {:.1f})"
 class Stretch:
     """A part of the path, as a contestant of `interleave`."""
 
-    def __init__(self, advance: Callable[[int], object]) -> None:
-        self._advance = advance
+    caller_waits = False
 
-    def advance(self, steps: int) -> None:
-        self._advance(steps)
+    def __init__(self, repeat: Callable[[int], object]) -> None:
+        self._repeat = repeat
+
+    def time(self, calls: int) -> float:
+        start = perf_counter()
+        self._repeat(calls)
+        return perf_counter() - start
 
 
 def _from_python(call: Callable[[], None]) -> Callable[[int], None]:
@@ -42,10 +47,10 @@ def _print_part(name: str, whole: list[float], *others: list[float]) -> None:
     print(_LABEL.format(name, median, lower, upper))
 
 
-def breakdown(size: Size, seconds: float) -> None:
-    """Print the parts of a step of an LSTM of `size`, in float32 and at batch 1."""
-    calls, peer = calls_module(), Peer(Case(size), "float32")
-    stream = peer.stream
+def breakdown(inputs: int, outputs: int, seconds: float) -> None:
+    """Print the parts of a step of an LSTM of a size, in float32 and at batch 1."""
+    calls = calls_module()
+    stream = Step(Layer(step_case(inputs, outputs), "float32"), "float32").stream
     stretches = {
         "nothing": Stretch(_from_python(calls.Nothing().call)),
         "gil": Stretch(calls.give_the_gil_up),
@@ -55,7 +60,7 @@ def breakdown(size: Size, seconds: float) -> None:
     }
     samples = interleave(list(stretches.values()), seconds)
     ns = dict(zip(stretches, [own.seconds for own in samples], strict=True))
-    print(f"stream.step() of an LSTM of ({size.inputs}, {size.outputs}), nanoseconds (median, and the quartiles)")
+    print(f"stream.step() of an LSTM of ({inputs}, {outputs}), nanoseconds (median, and the quartiles)")
     _print_part("Python: a call of a method, and the loop around it", ns["nothing"])
     _print_part("Cython: the GIL given up and taken back", ns["gil"])
     _print_part("Cython: whether the stream is free and open", ns["cython"], ns["c"])
@@ -65,15 +70,14 @@ def breakdown(size: Size, seconds: float) -> None:
 
 
 def main() -> None:
-    """Print the parts for one size; the process is pinned to one CPU where the system can do that."""
-    parser = argparse.ArgumentParser(prog="bench.breakdown", description=main.__doc__)
+    """Print the parts for one size; the process is pinned where the system can do that."""
+    parser = argparse.ArgumentParser(prog="python -m bench.breakdown", description=main.__doc__)
     parser.add_argument("inputs", type=int, nargs="?", default=16)
     parser.add_argument("outputs", type=int, nargs="?", default=16)
     parser.add_argument("--seconds", type=float, default=1.0, help="for each stretch")
     arguments = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    breakdown(Size(arguments.inputs, arguments.outputs), 5 * arguments.seconds)
+    pin()
+    breakdown(arguments.inputs, arguments.outputs, 5 * arguments.seconds)
 
 
 if __name__ == "__main__":

@@ -1,78 +1,162 @@
-"""What is measured: the sizes, the weights, and the outputs that are right for them."""
+"""What is measured: kinds, sizes and workloads, and the weights and inputs that go with them."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from bench import THREADS
+
 Array = npt.NDArray[np.floating]
 Float32 = npt.NDArray[np.float32]
-Float64 = npt.NDArray[np.float64]
+
+# The gates of a kind, in the order in which a Layer stacks them.
+GATES = {"lstm": "ifco", "gru": "zrh", "rnn": "h"}
+SIZES = [(16, 16), (64, 64), (64, 128), (128, 256), (256, 512), (512, 1024)]
 
 
+class Case(NamedTuple):
+    """What contestants are compared at.
+
+    A step is one step at batch 1 that carries the state along; a call of another workload starts from zeros.
+    """
+
+    workload: str
+    kind: str
+    inputs: int
+    outputs: int
+    steps: int
+    batch: int
+    threads: int
+
+    def __str__(self) -> str:
+        batch = f"-{self.batch}" if self.batch > 1 else ""
+        return f"{self.kind}-{self.inputs}-{self.outputs}{batch}"
+
+    @property
+    def weights(self) -> int:
+        return len(GATES[self.kind]) * self.outputs * (self.inputs + self.outputs)
+
+    @property
+    def biases(self) -> int:
+        return len(GATES[self.kind]) * self.outputs
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of a call's matrix products."""
+        return 2 * self.weights * self.steps * self.batch
+
+
+def _cases(workload: str, steps: int, *batches: int) -> list[Case]:
+    return [Case(workload, kind, *size, steps, batch, THREADS) for kind in GATES for batch in batches for size in SIZES]
+
+
+def step_case(inputs: int, outputs: int, kind: str = "lstm") -> Case:
+    return Case("step", kind, inputs, outputs, 1, 1, THREADS)
+
+
+CASES = {
+    "step": _cases("step", 1, 1),
+    "sequence": _cases("sequence", 100, 1),
+    "batch": _cases("batch", 50, 32, 256),
+}
+
+
+class Layer:
+    """Random weights, and an input.
+
+    x : (T, B, I)
+    w_ih, w_hh, bias : (G*O, I), (G*O, O), (G*O,)
+        Stacked by gate, in the order of GATES.
+    scale : float
+        w_ih, w_hh and bias are whole numbers up to 127 times this.
+
+    All are float32. For the floating-point types the scale is a power of two, so that float16 and bfloat16 hold the
+    same numbers. For int8 it is not: what has been rounded to one of them by the way would go unnoticed.
+    """
+
+    def __init__(self, case: Case, dtype: str) -> None:
+        rng = np.random.default_rng([*GATES].index(case.kind) + case.outputs)
+        self.scale = 2.0 ** np.round(np.log2(case.outputs**-0.5 / 127)) * (1.1 if dtype == "int8" else 1)
+        self.case = case
+        self.x = (rng.standard_normal((case.steps, case.batch, case.inputs), np.float32) * 32).round() / 32
+
+        def uniform(*shape: int) -> Float32:
+            return rng.integers(-127, 128, shape).astype(np.float32) * np.float32(self.scale)
+
+        self.w_ih = uniform(case.biases, case.inputs)
+        self.w_hh = uniform(case.biases, case.outputs)
+        self.bias = uniform(case.biases)
+
+    def stacked(self, weights: Float32, order: str) -> Float32:
+        """`weights` with the gates in another order."""
+        gates = GATES[self.case.kind]
+        parts = dict(zip(gates, np.split(weights, len(gates))))
+        return np.concatenate([parts[letter] for letter in order])
+
+    def quantized(self, weights: Float32) -> npt.NDArray[np.int8]:
+        """The whole numbers that `weights` are `scale` times."""
+        return np.round(weights / self.scale).astype(np.int8)
+
+
+State = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 _REST = 1e-9  # a step that moves no output further than this has come to rest
 
 
-class Size(NamedTuple):
-    """Input and output feature channels of a layer."""
+class Reference:
+    """A layer's formulas in float64, for some rows of its batch.
 
-    inputs: int
-    outputs: int
-
-    def __str__(self) -> str:
-        return f"{self.inputs}-{self.outputs}"
-
-
-SIZES = [Size(16, 16), Size(64, 64), Size(64, 128), Size(128, 256), Size(256, 512), Size(512, 1024)]
-
-
-class Case:
-    """An LSTM layer of random weights, and one input.
-
-    x : (I,)
-    w_ih, w_hh, bias : (4*O, I), (4*O, O), (4*O,)
-        Stacked by gate: i, f, c, o.
-
-    All are float32 and exact in float16 too: whatever a peer keeps its weights in, they are the same numbers.
+    `reset_after` makes the reset gate of a GRU count after the product with U, as PyTorch has it; Apple's counts
+    before it.
     """
 
-    def __init__(self, size: Size) -> None:
-        rng = np.random.default_rng(size)
-        scale = size.outputs**-0.5
+    def __init__(self, layer: Layer, rows: list[int], *, reset_after: bool = False) -> None:
+        w_ih, bias = layer.w_ih.astype(np.float64), layer.bias.astype(np.float64)
+        self._u = layer.w_hh.astype(np.float64).T
+        self._wx = layer.x[:, rows].astype(np.float64) @ w_ih.T + bias
+        self._step: Callable[..., State] = {
+            "lstm": self._lstm,
+            "gru": self._gru_reset_after if reset_after else self._gru,
+            "rnn": self._rnn,
+        }[layer.case.kind]
+        zeros = np.zeros((len(rows), layer.case.outputs))
+        self._state = zeros, zeros
+        self._outputs = [zeros]
 
-        def uniform(*shape: int) -> Float32:
-            return rng.uniform(-scale, scale, shape).astype(np.float16).astype(np.float32)
-
-        self.size = size
-        self.x = rng.standard_normal(size.inputs).astype(np.float16).astype(np.float32)
-        self.w_ih = uniform(4 * size.outputs, size.inputs)
-        self.w_hh = uniform(4 * size.outputs, size.outputs)
-        self.bias = uniform(4 * size.outputs)
-
-
-class Reference:
-    """The LSTM's formulas in float64: the right output after any number of steps with a case's input."""
-
-    def __init__(self, case: Case) -> None:
-        self._w_hh = case.w_hh.astype(np.float64)
-        self._constant = case.w_ih.astype(np.float64) @ case.x + case.bias
-        self._c = np.zeros(case.size.outputs)
-        self._outputs = [np.zeros(case.size.outputs)]
-
-    def output_after(self, steps: int) -> Float64:
-        """h after so many steps from a state of zeros; with one input for ever it comes to rest, and is not run on."""
+    def output_after(self, steps: int) -> npt.NDArray[np.float64]:
+        """h after so many steps from zeros, shape (rows, O), its inputs over and over; one input comes to rest."""
         while len(self._outputs) <= steps and not self._rests():
-            self._outputs.append(self._step(self._outputs[-1]))
+            self._state = self._step(self._wx[(len(self._outputs) - 1) % len(self._wx)], *self._state)
+            self._outputs.append(self._state[0])
         return self._outputs[min(steps, len(self._outputs) - 1)]
 
-    def _step(self, h: Float64) -> Float64:
-        i, f, g, o = np.split(self._constant + self._w_hh @ h, 4)
-        self._c = _sigmoid(f) * self._c + _sigmoid(i) * np.tanh(g)
-        return _sigmoid(o) * np.tanh(self._c)
-
     def _rests(self) -> bool:
-        return len(self._outputs) > 1 and bool(np.abs(self._outputs[-1] - self._outputs[-2]).max() < _REST)
+        h = self._outputs[-2:]
+        return len(self._wx) == 1 and len(h) == 2 and bool(np.abs(h[1] - h[0]).max() < _REST)
+
+    def _lstm(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+        h, c = state
+        i, f, g, o = np.split(wx + h @ self._u, 4, axis=1)
+        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+        return _sigmoid(o) * np.tanh(c), c
+
+    def _gru(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+        h, c = state
+        (wx_z, wx_r, wx_h), (u_z, u_r, u_h) = np.split(wx, 3, axis=1), np.split(self._u, 3, axis=1)
+        z, r = _sigmoid(wx_z + h @ u_z), _sigmoid(wx_r + h @ u_r)
+        return (1 - z) * np.tanh(wx_h + (r * h) @ u_h) + z * h, c
+
+    def _gru_reset_after(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+        h, c = state
+        (wx_z, wx_r, wx_h), (uh_z, uh_r, uh_h) = np.split(wx, 3, axis=1), np.split(h @ self._u, 3, axis=1)
+        z, r = _sigmoid(wx_z + uh_z), _sigmoid(wx_r + uh_r)
+        return (1 - z) * np.tanh(wx_h + r * uh_h) + z * h, c
+
+    def _rnn(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+        h, c = state
+        return np.tanh(wx + h @ self._u), c
 
 
-def _sigmoid(z: Float64) -> Float64:
+def _sigmoid(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return 1 / (1 + np.exp(-z))

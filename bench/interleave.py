@@ -1,57 +1,117 @@
-"""Times contestants side by side: in each round everyone runs one block of steps, in an order drawn anew."""
+"""Times contestants side by side: in each round everyone runs one block of calls, in an order drawn anew."""
 
 import gc
+import os
 import random
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, sleep
 from typing import Protocol
 
+from bench import THREADS, cpus
+
 BLOCK_SECONDS = 1e-3
-WARM_UP_STEPS = 10
-MIN_ROUNDS = 20
+WARM_UP_SECONDS = 3e-4  # or WARM_UP_CALLS, whichever is less
+WARM_UP_CALLS = 10
+MIN_ROUNDS = 3
+SETTLE_SECONDS = 0.1
 
 
 class Contestant(Protocol):
-    def advance(self, steps: int) -> None: ...
+    """`caller_waits`: with several threads, the calling one leaves the work to others."""
+
+    caller_waits: bool
+
+    def time(self, calls: int) -> float:
+        """Run that often, and return the seconds that it took."""
 
 
 @dataclass
 class Samples:
-    """One contestant's samples: seconds per step, one number for each round."""
+    """One contestant's samples: seconds per call, one number for each round."""
 
-    steps_per_block: int
+    warm_up: int
+    calls: int
     seconds: list[float] = field(default_factory=list)
 
 
 def interleave(contestants: Sequence[Contestant], seconds: float) -> list[Samples]:
-    """Run rounds for about `seconds`; the n-th samples of all were taken within the same milliseconds."""
-    rng = random.Random(0)
-    samples = [Samples(_steps_per_block(contestant)) for contestant in contestants]
-    order = list(zip(contestants, samples, strict=True))
+    """Run rounds for about `seconds`, at least three; the n-th samples of all were taken in the same round."""
+    for contestant in contestants:
+        contestant.time(1)  # compiles what it has to, and starts its threads
     gc.collect()
     gc.disable()
     try:
-        end = perf_counter() + seconds
-        while perf_counter() < end or len(samples[0].seconds) < MIN_ROUNDS:
-            rng.shuffle(order)
-            for contestant, own in order:
-                own.seconds.append(_block(contestant, own.steps_per_block))
+        return _rounds(contestants, seconds)
     finally:
         gc.enable()
+
+
+def _rounds(contestants: Sequence[Contestant], seconds: float) -> list[Samples]:
+    rng = random.Random(0)
+    samples = [_block_size(contestant) for contestant in contestants]
+    order = list(zip(contestants, samples, strict=True))
+    end = perf_counter() + seconds
+    while perf_counter() < end or len(samples[0].seconds) < MIN_ROUNDS:
+        rng.shuffle(order)
+        for contestant, own in order:
+            own.seconds.append(_block(contestant, own))
     return samples
 
 
-def _block(contestant: Contestant, steps: int) -> float:
-    """Seconds per step, after a few that bring the contestant's weights back into the caches."""
-    contestant.advance(WARM_UP_STEPS)
-    start = perf_counter()
-    contestant.advance(steps)
-    return (perf_counter() - start) / steps
+def _block(contestant: Contestant, own: Samples) -> float:
+    """Seconds per call, after a few that bring the contestant's weights back into the caches and wake its threads."""
+    _settle()
+    with _pinned(contestant):
+        if own.warm_up:
+            contestant.time(own.warm_up)
+        return contestant.time(own.calls) / own.calls
 
 
-def _steps_per_block(contestant: Contestant) -> int:
-    steps = 1
-    while (seconds := _block(contestant, steps) * steps) < BLOCK_SECONDS / 4:
-        steps *= 2
-    return max(1, round(steps * BLOCK_SECONDS / seconds))
+def _block_size(contestant: Contestant) -> Samples:
+    """A call that is longer than a block warms itself up."""
+    _settle()
+    calls = 1
+    with _pinned(contestant):
+        while (seconds := contestant.time(calls)) < BLOCK_SECONDS / 4:
+            calls *= 2
+    call = seconds / calls
+    is_long = call > 10 * BLOCK_SECONDS
+    warm_up = 0 if is_long else min(WARM_UP_CALLS, max(1, round(WARM_UP_SECONDS / call)))
+    return Samples(warm_up, max(1, round(BLOCK_SECONDS / call)))
+
+
+@contextmanager
+def _pinned(contestant: Contestant) -> Iterator[None]:
+    """Keep this thread on one CPU if it does a share of the work: the other threads then stay on the rest.
+
+    Else both may wake up on the same CPU, and one spins there, waiting for the other.
+    """
+    if THREADS == 1 or contestant.caller_waits or not cpus():
+        yield
+        return
+    os.sched_setaffinity(0, cpus()[:1])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus())
+
+
+def _settle() -> None:
+    """Wait until no other thread of this process runs: those of the contestant before may still spin for new work."""
+    if THREADS == 1 or not cpus():
+        return
+    own = threading.get_native_id()
+    end = perf_counter() + SETTLE_SECONDS
+    while perf_counter() < end and any(_runs(task) for task in os.listdir("/proc/self/task") if int(task) != own):
+        sleep(0)
+
+
+def _runs(task: str) -> bool:
+    try:
+        return Path(f"/proc/self/task/{task}/stat").read_text().rpartition(") ")[2].startswith("R")
+    except OSError:  # it has ended
+        return False

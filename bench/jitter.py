@@ -6,16 +6,19 @@ program shows in it too. Both are timed call by call, in turns of some thousand 
 
 import argparse
 import gc
-import os
+import json
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bench import pin
 from bench.calls import calls_module
-from bench.cases import Case, Size
-from bench.peers.pymps import Peer
+from bench.cases import Layer, step_case
+from bench.peers.pymps import Step
 
 Times = npt.NDArray[np.int64]  # nanoseconds
 
@@ -42,31 +45,37 @@ def _yardstick(like: float) -> Callable[[], object]:
     return _product(length)
 
 
-def _row(name: str, times: Times) -> str:
-    p50, p99, p999, most = np.percentile(times, [50, 99, 99.9, 100])
-    return f"  {name:10} {p50:8.0f} {p99:8.0f} {p999:8.0f} {most:10.0f} {p999 / p50:9.2f}"
-
-
-def measure_steps(size: Size, count: int) -> None:
-    """Print the distribution of `count` steps and of as many calls of the yardstick."""
-    step = Peer(Case(size), "float32").step
+def time_steps(layer: Layer, count: int) -> dict[str, Times]:
+    """So many steps, and as many calls of the yardstick."""
+    step = Step(layer, "float32").run
     like = float(np.median(_time(step, CALLS_PER_TURN)))
-    names = {"step": step, "NumPy": _yardstick(like)}
-    turns: dict[str, list[Times]] = {name: [] for name in names}
+    calls = {"pymps": step, "NumPy": _yardstick(like)}
+    turns: dict[str, list[Times]] = {name: [] for name in calls}
     for _ in range(max(1, count // CALLS_PER_TURN)):
-        for name, call in names.items():
+        for name, call in calls.items():
             _time(call, CALLS_AFTER_FIRST)
             turns[name].append(_time(call, CALLS_PER_TURN))
-    print(f"({size.inputs}, {size.outputs}), nanoseconds      p50      p99    p99.9        max p99.9/p50")
-    for name, times in turns.items():
-        print(_row(name, np.concatenate(times)))
+    return {name: np.concatenate(times) for name, times in turns.items()}
 
 
-def measure_first_steps(size: Size, streams: int) -> None:
+def _print_steps(layer: Layer, steps: dict[str, Times]) -> None:
+    print(f"({layer.case.inputs}, {layer.case.outputs}), nanoseconds      p50      p99    p99.9        max p99.9/p50")
+    for name, times in steps.items():
+        p50, p99, p999, most = np.percentile(times, [50, 99, 99.9, 100])
+        print(f"  {name:10} {p50:8.0f} {p99:8.0f} {p999:8.0f} {most:10.0f} {p999 / p50:9.2f}")
+
+
+def _counts(times: Times) -> dict[str, list[int]]:
+    """How often each time came: much shorter than the times, and as exact."""
+    nanoseconds, counts = np.unique(times, return_counts=True)
+    return {"nanoseconds": nanoseconds.tolist(), "counts": counts.tolist()}
+
+
+def _measure_first_steps(layer: Layer, streams: int) -> None:
     """Print how much longer the first step of a new stream takes than its later ones."""
-    case, firsts, warm = Case(size), [], []
+    firsts, warm = [], []
     for _ in range(streams):
-        times = _time(Peer(case, "float32").step, 1 + CALLS_AFTER_FIRST)
+        times = _time(Step(layer, "float32").run, 1 + CALLS_AFTER_FIRST)
         firsts.append(float(times[0]))
         warm.append(float(np.median(times[1 + CALLS_AFTER_FIRST // 2 :])))
     ratios = [first / later for first, later in zip(firsts, warm, strict=True)]
@@ -78,18 +87,24 @@ def measure_first_steps(size: Size, streams: int) -> None:
 
 def main() -> None:
     """Measure small and middle sizes, or the one that is given."""
-    parser = argparse.ArgumentParser(prog="bench.jitter", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.jitter", description=main.__doc__)
     parser.add_argument("size", type=int, nargs="*", help="input and output feature channels")
     parser.add_argument("--steps", type=int, default=10**6)
     parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--json", type=Path, help="where to save how often each time came; bench.plot draws it")
     arguments = parser.parse_args()
-    sizes = [Size(*arguments.size)] if arguments.size else [Size(16, 16), Size(64, 128)]
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    pin()
     gc.disable()
-    for size in sizes:
-        measure_steps(size, arguments.steps)
-        measure_first_steps(size, arguments.streams)
+    saved: list[dict[str, Any]] = []
+    for size in [arguments.size] if arguments.size else [(16, 16), (64, 128)]:
+        layer = Layer(step_case(*size), "float32")
+        steps = time_steps(layer, arguments.steps)
+        _print_steps(layer, steps)
+        _measure_first_steps(layer, arguments.streams)
+        calls = {name: _counts(times) for name, times in steps.items()}
+        saved.append({"inputs": size[0], "outputs": size[1], "calls": calls})
+    if arguments.json:
+        arguments.json.write_text(json.dumps(saved))
 
 
 if __name__ == "__main__":

@@ -1,77 +1,119 @@
-"""Prints what a run saved as tables of ratios: python -m bench.report FILE, the file of --benchmark-json.
+"""Prints what runs saved as tables of ratios: python -m bench.report FILE..., the files of --benchmark-json.
 
-It reads that file alone and measures nothing.
+It reads these files alone and measures nothing.
 """
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
-# One benchmark's entry in the file.
+# One benchmark's entry in a file, and those of one case by peer and type.
 Entry = dict[str, Any]
+Race = dict[tuple[str, str], Entry]
 
-DTYPES = ["float32", "float16"]
+WEIGHTS = {"32 bits": ("float32",), "16 bits": ("float16", "bfloat16"), "8 bits": ("int8",)}
+NOT_PEERS = ("pymps", "limit", "peak")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.report", description="Tables of a run's ratios.")
-    parser.add_argument("file", type=Path, help="a JSON file that --benchmark-json wrote")
-    run = json.loads(parser.parse_args().file.read_text())
-    entries: list[Entry] = run["benchmarks"]
-    print("\n\n".join([_heading(run), *_step_tables(entries), *_start_tables(entries)]))
+    parser = argparse.ArgumentParser(prog="python -m bench.report", description="Tables of runs' ratios.")
+    parser.add_argument("files", type=Path, nargs="+", help="JSON files that --benchmark-json wrote")
+    runs = [json.loads(path.read_text()) for path in parser.parse_args().files]
+    entries: list[Entry] = [entry for run in runs for entry in run["benchmarks"]]
+    parts = [_heading(runs)]
+    for (workload, kind, threads), races in races_of(entries).items():
+        what = f"{workload}, {kind}, {threads} thread{'s' * (threads > 1)}"
+        parts += [_own_table(what, workload, races), _peer_table(what, races)]
+        if workload == "step" and threads == 1:
+            parts += _error_table(what, races)
+    print("\n\n".join([*parts, *_start_tables(entries)]))
 
 
-def _heading(run: dict[str, Any]) -> str:
-    machine, commit = run["machine_info"], run["commit_info"]
+def _heading(runs: Sequence[dict[str, Any]]) -> str:
+    machine, commit = runs[0]["machine_info"], runs[0]["commit_info"]
     changed = " with uncommitted changes" if commit["dirty"] else ""
-    cpus = "unpinned" if machine["pinned_to_cpu"] is None else f"pinned to CPU {machine['pinned_to_cpu'][0]}"
     packages = ", ".join(f"{name} {version}" for name, version in sorted(machine["packages"].items()))
+    pinned = {str(run["machine_info"]["pinned_to_cpus"]) for run in runs}
     return "\n".join(
         [
-            f"{run['datetime'][:16]} UTC, commit {commit['id'][:12]}{changed}",
-            f"{machine['cpu']['brand_raw']}, {cpus}, {machine['system']} {machine['release']}",
+            f"{runs[0]['datetime'][:16]} UTC, commit {commit['id'][:12]}{changed}",
+            f"{machine['cpu']['brand_raw']}, CPUs {' and '.join(sorted(pinned))}, "
+            f"{machine['system']} {machine['release']}",
             f"device {machine['device']['name']} ({machine['device']['backend']})",
-            f"Python {machine['python_version']}, {packages}; {', '.join(machine['blas'])}; one thread each",
+            f"Python {machine['python_version']}, {packages}; {', '.join(machine['blas'])}",
         ]
     )
 
 
-def _step_tables(entries: Iterable[Entry]) -> list[str]:
-    steps: dict[tuple[int, int], dict[tuple[str, str], Entry]] = {}
+def races_of(entries: Iterable[Entry]) -> dict[tuple[str, str, int], dict[tuple[int, int, int], Race]]:
+    """By workload, kind and threads, then by inputs, outputs and batch."""
+    tables: dict[tuple[str, str, int], dict[tuple[int, int, int], Race]] = {}
     for entry in entries:
-        if entry["group"].startswith("step "):
-            info = entry["extra_info"]
-            steps.setdefault((info["inputs"], info["outputs"]), {})[info["peer"], info["dtype"]] = entry
-    contestants = list(dict.fromkeys(contestant for race in steps.values() for contestant in race))
-    peers = [contestant for contestant in contestants if contestant[0] not in ("limit", "pymps")]
-    return [_ratio_table(steps, peers), _time_table(steps, contestants)] if steps else []
+        info = entry["extra_info"]
+        if "workload" in info:
+            races = tables.setdefault((info["workload"], info["kind"], info["threads"]), {})
+            race = races.setdefault((info["inputs"], info["outputs"], info["batch"]), {})
+            race[info["peer"], info["dtype"]] = entry
+    return tables
 
 
-def _ratio_table(races: dict[tuple[int, int], dict[tuple[str, str], Entry]], peers: list[tuple[str, str]]) -> str:
+def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]) -> str:
+    """pymps, what it can be at best, and who comes next."""
+    beside = {"step": "/limit", "sequence": "", "batch": "of peak"}[workload]
     rows = []
-    for (inputs, outputs), race in races.items():
-        for dtype in DTYPES:
-            own = race.get(("pymps", dtype))
-            over_limit = _ratio(own, race.get(("limit", dtype)))
-            over_pymps = [_ratio(race.get(peer), own) for peer in peers]
-            rounds = str(own["stats"]["rounds"]) if own else "-"
-            rows.append([str(inputs), str(outputs), dtype, rounds, over_limit, *over_pymps])
-    header = ["inputs", "outputs", "weights", "rounds", "pymps/limit", *(f"{_name(peer)}/pymps" for peer in peers)]
-    return "Ratios of the times of a step at batch 1: median (interquartile range) over the rounds\n" + _table(
-        header, rows
+    for (inputs, outputs, batch), race in races.items():
+        for weights, dtypes in WEIGHTS.items():
+            own = _own(race, dtypes)
+            best = _fastest_peer(race, dtypes)
+            cells = {"": None, "/limit": _over_limit(race, own), "of peak": _share_of_peak(race, own)}[beside]
+            rows.append(
+                [
+                    str(inputs),
+                    str(outputs),
+                    *([str(batch)] if workload == "batch" else []),
+                    weights,
+                    str(own["stats"]["rounds"]) if own else "-",
+                    _time(own, 1e6),
+                    *([cells] if cells is not None else []),
+                    _name(best) if best else "-",
+                    _ratio(race[best], own) if best else "-",
+                ]
+            )
+    header = ["inputs", "outputs", *(["batch"] if workload == "batch" else []), "weights", "rounds", "pymps µs"]
+    header += [f"pymps{beside}" if beside == "/limit" else beside] if beside else []
+    return f"{what}\n" + table([*header, "best peer", "its time/pymps"], rows)
+
+
+def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
+    """Every peer over pymps with weights as wide."""
+    names = list(dict.fromkeys(peer for race in races.values() for peer, _ in race if peer not in NOT_PEERS))
+    rows = []
+    for size, race in races.items():
+        for weights, dtypes in WEIGHTS.items():
+            own = _own(race, dtypes)
+            cells = [
+                " ".join(f"{_ratio(race[name, dtype], own)}{_mark(dtype)}" for dtype in dtypes if (name, dtype) in race)
+                for name in names
+            ]
+            rows.append([*map(str, size), weights, *(cell or "-" for cell in cells)])
+    return f"{what}: time/pymps with weights of as many bits; b: bfloat16, h: float16\n" + table(
+        ["inputs", "outputs", "batch", "weights", *names], rows
     )
 
 
-def _time_table(races: dict[tuple[int, int], dict[tuple[str, str], Entry]], contestants: list[tuple[str, str]]) -> str:
-    rows = [
-        [str(inputs), str(outputs), *(_time(race.get(contestant), 1e6) for contestant in contestants)]
-        for (inputs, outputs), race in races.items()
-    ]
-    header = ["inputs", "outputs", *map(_name, contestants)]
-    return "Time of a step at batch 1 in µs: median (interquartile range)\n" + _table(header, rows)
+def _error_table(what: str, races: dict[tuple[int, int, int], Race]) -> list[str]:
+    rows = []
+    for (inputs, outputs, _), race in races.items():
+        errors = {peer: entry["extra_info"].get("error") for (peer, dtype), entry in race.items() if dtype == "int8"}
+        own = errors.get("pymps")
+        for peer, error in errors.items():
+            if peer not in NOT_PEERS and own:
+                rows.append([str(inputs), str(outputs), peer, f"{error:.1e}", f"{own:.1e}", f"{error / own:.0f}"])
+    title = f"{what}: error with int8 weights against the same weights in float64, of the output's scale\n"
+    return [title + table(["inputs", "outputs", "peer", "its error", "pymps's", "ratio"], rows)] if rows else []
 
 
 def _start_tables(entries: Iterable[Entry]) -> list[str]:
@@ -81,22 +123,55 @@ def _start_tables(entries: Iterable[Entry]) -> list[str]:
         if entry["group"] == "start"
     ]
     title = "Start in ms, each run in a new process: median (interquartile range)\n"
-    return [title + _table(["", "runs", "ms"], rows)] if rows else []
+    return [title + table(["", "runs", "ms"], rows)] if rows else []
+
+
+def _own(race: Race, dtypes: Iterable[str]) -> Entry | None:
+    return next((race["pymps", dtype] for dtype in dtypes if ("pymps", dtype) in race), None)
+
+
+def _fastest_peer(race: Race, dtypes: Sequence[str]) -> tuple[str, str] | None:
+    peers = [(peer, dtype) for peer, dtype in race if dtype in dtypes and peer not in NOT_PEERS]
+    return min(peers, key=lambda peer: race[peer]["stats"]["median"], default=None)
 
 
 def _name(contestant: tuple[str, str]) -> str:
     peer, dtype = contestant
-    return f"{peer} f{dtype.removeprefix('float')}"
+    return f"{peer} {dtype}"
+
+
+def _mark(dtype: str) -> str:
+    return {"bfloat16": "b", "float16": "h"}.get(dtype, "")
+
+
+def _over_limit(race: Race, own: Entry | None) -> str:
+    return _ratio(own, race.get(("limit", own["extra_info"]["dtype"]))) if own else "-"
+
+
+def _share_of_peak(race: Race, own: Entry | None) -> str:
+    """float32's: there is no other peak here."""
+    peak = race.get(("peak", "float32"))
+    if own is None or peak is None:
+        return "-"
+    flops = own["extra_info"]["flops"] / peak["extra_info"]["flops"]
+    return spread([flops * ratio for ratio in _ratios(peak, own)], "{:.0%}".format)
+
+
+def _ratios(above: Entry, below: Entry) -> list[float]:
+    """The rounds' own ratios: what slows a whole round cancels."""
+    return [a / b for a, b in zip(above["stats"]["data"], below["stats"]["data"], strict=True)]
 
 
 def _ratio(above: Entry | None, below: Entry | None) -> str:
-    """Median and interquartile range of the rounds' own ratios: what slows a whole round cancels."""
     if above is None or below is None:
         return "-"
-    pairs = zip(above["stats"]["data"], below["stats"]["data"], strict=True)
-    ratios = [a / b for a, b in pairs]
-    lower, middle, upper = quantiles(ratios, n=4)
-    return f"{middle:.2f} ({upper - lower:.2f})"
+    return spread(_ratios(above, below), "{:.2f}".format)
+
+
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """Median and interquartile range."""
+    lower, middle, upper = quantiles(values, n=4, method="inclusive")
+    return f"{form(middle)} ({form(upper - lower)})"
 
 
 def _time(entry: Entry | None, units_per_second: float) -> str:
@@ -105,7 +180,7 @@ def _time(entry: Entry | None, units_per_second: float) -> str:
     return f"{entry['stats']['median'] * units_per_second:.2f} ({entry['stats']['iqr'] * units_per_second:.2f})"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, its columns aligned for reading it as it is."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
 

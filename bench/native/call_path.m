@@ -57,8 +57,8 @@ static void run_kernel(size_t steps) {
     for (size_t step = 0; step < steps; step++) {
         float **before = memory[step % 2], **after = memory[(step + 1) % 2];
         const pymps_engine_state from = {before[0], before[1], outputs}, to = {after[0], after[1], outputs};
-        const pymps_engine_sequence sequence = {1, &source, &destination, &from, &to, 1};
-        pymps_engine_layer_run(engine, &sequence, workspace);
+        const pymps_engine_sequence sequence = {1, &source, &destination, &from, &to, 1, false};
+        pymps_engine_layer_run(engine, &sequence, workspace, NULL);
     }
 }
 
@@ -202,7 +202,7 @@ static void open_layer(size_t inputs, size_t outputs) {
     enum { kSigmoid = 3, kTanH = 5 };
     pymps_error error;
     pymps_descriptor *descriptor;
-    require(backend.device_open(0, &device, &error), &error);
+    require(backend.device_open(0, 1, &device, &error), &error);
     require(backend.lstm_descriptor_create(inputs, outputs, &descriptor, &error), &error);
     float *numbers = calloc(outputs * (inputs > outputs ? inputs : outputs), sizeof *numbers);
     for (int gate = 0; gate < 4; gate++) {

@@ -1,51 +1,94 @@
-"""Who is measured: one module for each peer, whose class `Peer` is a layer that is ready to step."""
+"""Who is measured: one module for each package, whose `PEERS` are classes of layers that are ready to run."""
 
 import importlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from time import perf_counter
 from typing import NamedTuple
 
-from bench.cases import Array, Case
+import numpy as np
+
+from bench.cases import CASES, GATES, Array, Case, Layer, Reference
+
+TOLERANCE = {"float32": 1e-5, "float16": 6e-2, "bfloat16": 6e-2, "int8": 6e-2}  # of the output's scale
 
 
-class Stepper(ABC):
-    """An LSTM layer at batch 1 that carries its state along, its data in the memory that the peer likes best.
+class Peer:
+    """A layer with a case's input, its data in the memory and the layout that the peer likes best.
 
     Attributes
     ----------
-    x : ndarray, shape (I,)
-        The input: memory that `step` reads.
-    step : callable without arguments
-        What is timed.
-    steps : int
-        How many steps were taken since the state was zeros.
+    run : callable without arguments
+        What is timed: a step, or a sequence from a state of zeros.
+    reset_after : bool
+        Whether its GRU has the reset gate after the product with the recurrent weights.
+    caller_waits : bool
+        Whether the calling thread leaves the work to others where there are several.
     """
 
-    x: Array
-    step: Callable[[], object]
-    steps: int = 0
+    run: Callable[[], object]
+    reset_after = False
+    caller_waits = False
+
+    def __init__(self, layer: Layer, dtype: str) -> None:
+        self.layer = layer
+        self.case = layer.case
+        self.dtype = dtype
+        self.calls = 0
 
     @property
     @abstractmethod
     def y(self) -> Array:
-        """The output of the last step, shape (O,)."""
+        """The output of the last call, shape (T, B, O)."""
 
     @abstractmethod
-    def clear_state(self) -> None: ...
+    def clear_state(self) -> None:
+        """Only steps carry a state."""
 
-    def advance(self, steps: int) -> None:
-        step = self.step
-        for _ in range(steps):
-            step()
-        self.steps += steps
+    def time(self, calls: int) -> float:
+        """Seconds that so many calls take."""
+        run = self.run
+        start = perf_counter()
+        for _ in range(calls):
+            run()
+        seconds = perf_counter() - start
+        self.calls += calls
+        return seconds
 
-    def reset(self) -> None:
+    def check(self) -> float:
+        """How far the last call's output is from the reference, in units of the output's scale; must be near."""
+        case = self.case
+        rows = sorted({0, case.batch // 2, case.batch - 1})
+        reference = _reference(case, self.dtype == "int8", self.reset_after and case.kind == "gru")
+        first = self.calls if case.workload == "step" else 1
+        expected = np.stack([reference.output_after(first + step) for step in range(case.steps)])
+        error = float(np.abs(self.y[:, rows] - expected).max() / np.abs(expected).max())
+        assert error <= TOLERANCE[self.dtype], f"{error:.2g} from the reference"
+        return error
+
+    def check_first_steps(self, steps: int) -> float:
+        """The same after each of the first steps from a state of zeros."""
         self.clear_state()
-        self.steps = 0
+        self.calls = 0
+        errors = []
+        for _ in range(steps):
+            self.time(1)
+            errors.append(self.check())
+        return max(errors)
+
+
+@lru_cache(maxsize=4)
+def _reference(case: Case, int8: bool, reset_after: bool) -> Reference:
+    rows = sorted({0, case.batch // 2, case.batch - 1})
+    return Reference(Layer(case, "int8" if int8 else "float32"), rows, reset_after=reset_after)
 
 
 class Contestant(NamedTuple):
-    """A peer, named after its module, and the type that it keeps its weights in."""
+    """A peer, and the type that it keeps its weights in.
+
+    Its name is its module's, and after a hyphen what sets it apart from others of the same package.
+    """
 
     peer: str
     dtype: str
@@ -53,17 +96,42 @@ class Contestant(NamedTuple):
     def __str__(self) -> str:
         return f"{self.peer}-{self.dtype}"
 
-    def load(self, case: Case) -> Stepper:
-        stepper: Stepper = importlib.import_module(f"bench.peers.{self.peer}").Peer(case, self.dtype)
-        return stepper
+    def load(self, layer: Layer) -> Peer:
+        module = importlib.import_module(f"bench.peers.{self.peer.partition('-')[0]}")
+        peer: Peer = module.PEERS[self.peer](layer, self.dtype)
+        return peer
 
 
-# NumPy's products and ONNX Runtime's LSTM have no float16 on a CPU.
-CONTESTANTS = [
-    Contestant("pymps", "float32"),
-    Contestant("pymps", "float16"),
-    Contestant("numpy", "float32"),
-    Contestant("torch", "float32"),
-    Contestant("torch", "float16"),
-    Contestant("onnxruntime", "float32"),
+class _Entry(NamedTuple):
+    """What a peer takes part in."""
+
+    peer: str
+    dtypes: Sequence[str]
+    workloads: Sequence[str] = tuple(CASES)
+    kinds: Sequence[str] = tuple(GATES)
+
+
+# What is missing here does not exist, or README.md says why it does not enter.
+_ENTRIES = [
+    _Entry("pymps", ["float32", "float16", "int8"]),
+    _Entry("numpy", ["float32"]),
+    _Entry("torch", ["float32", "bfloat16"]),
+    _Entry("torch", ["float16"], ["step", "sequence"]),
+    _Entry("torch-cell", ["float32", "float16", "bfloat16"], ["step"]),
+    _Entry("onnxruntime", ["float32"]),
+    _Entry("onnxruntime", ["int8"], kinds=["lstm"]),
+    _Entry("openvino", ["float32", "bfloat16"]),
+    _Entry("jax", ["float32", "bfloat16"]),
+    _Entry("mlx", ["float32", "bfloat16"], ["step", "sequence"]),
+    _Entry("litert-fused", ["float32", "int8"], ["step", "sequence"], ["lstm", "rnn"]),
+    _Entry("litert-dense", ["float32", "float16", "int8"]),
 ]
+
+
+def contestants(case: Case) -> list[Contestant]:
+    return [
+        Contestant(entry.peer, dtype)
+        for entry in _ENTRIES
+        for dtype in entry.dtypes
+        if case.workload in entry.workloads and case.kind in entry.kinds
+    ]
