@@ -40,6 +40,25 @@ PMP_BACKEND_CLASS(PMPMatrixArray)
 
 @end
 
+static bool has_layout(MPSMatrix *object, const pymps_matrix *matrix) {
+    return object.rows == matrix->rows && object.columns == matrix->columns && object.rowBytes == matrix->row_bytes &&
+           object.dataType == (MPSDataType)matrix->data_type;
+}
+
+// A matrix at the start of its buffer, with a new reference. The buffer keeps it for the next call, of any thread:
+// whoever uses the one that is kept takes it away meanwhile.
+static MPSMatrix *matrix_of_buffer(const pymps_matrix *matrix) {
+    pymps_buffer *buffer = matrix->buffer;
+    MPSMatrix *kept = (MPSMatrix *)atomic_exchange(&buffer->matrix, NULL);
+    if (kept == nil || !has_layout(kept, matrix)) {
+        [kept release];
+        kept = [pmp_matrix_make(buffer->buffer, matrix->rows, matrix->columns, matrix->row_bytes, matrix->data_type)
+            retain];
+    }
+    [(MPSMatrix *)atomic_exchange(&buffer->matrix, (void *)[kept retain]) release];
+    return kept;
+}
+
 pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices, size_t count, NSArray **array,
                               NSUInteger **offsets) {
     PMPMatrixArray *made = [NSAllocateObject([PMPMatrixArray class],
@@ -54,8 +73,7 @@ pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices
     for (size_t step = 0; step < count; step++) {
         const pymps_matrix *now = &matrices[step];
         if (step == 0 || !pmp_differs_by_offset(now, now - 1))
-            matrix = [pmp_matrix_make(now->buffer->buffer, now->rows, now->columns, now->row_bytes, now->data_type)
-                retain];
+            matrix = matrix_of_buffer(now);
         made->_matrices[step] = matrix;
         (*offsets)[step] = now->offset_bytes;
     }

@@ -70,6 +70,7 @@ struct pymps_buffer { // owned by its creator alone; what is encoded retains the
     void *contents;
     size_t length_bytes;
     pymps_storage_mode storage_mode;
+    _Atomic(void *) matrix; // an MPSMatrix at its start that the last sequence used, with a reference, or nil
 };
 
 struct pymps_queue { // owned by its creator and its command buffers
@@ -100,6 +101,7 @@ typedef struct pmp_stack_layer {
 
 typedef struct pmp_stack {
     atomic_size_t references;
+    atomic_bool shows_states; // whether a buffer with the memory of a state was ever handed out
     pymps_layer_info info;
     pmp_stack_layer layers[]; // info.number_of_layers
 } pmp_stack;
