@@ -69,13 +69,14 @@ pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices
     made->_matrices = object_getIndexedIvars(made);
     *array = made;
     *offsets = (NSUInteger *)(made->_matrices + count);
-    MPSMatrix *matrix = nil;
+    MPSMatrix *matrix = nil, **step_matrices = made->_matrices;
+    NSUInteger *step_offsets = *offsets;
     for (size_t step = 0; step < count; step++) {
         const pymps_matrix *now = &matrices[step];
         if (step == 0 || !pmp_differs_by_offset(now, now - 1))
             matrix = matrix_of_buffer(now);
-        made->_matrices[step] = matrix;
-        (*offsets)[step] = now->offset_bytes;
+        step_matrices[step] = matrix;
+        step_offsets[step] = now->offset_bytes;
     }
     return PYMPS_OK;
 }
