@@ -26,15 +26,15 @@ PMP_BACKEND_CLASS(PMPMatrixArray)
 
 - (id)objectAtIndex:(NSUInteger)index {
     if (index >= _count)
-        [NSException raise:NSRangeException format:@"index: %lu of %lu matrices", (unsigned long)index,
-                                                   (unsigned long)_count];
+        [NSException raise:NSRangeException
+                    format:@"index: %lu of %lu matrices", (unsigned long)index, (unsigned long)_count];
     return _matrices[index];
 }
 
 - (void)getObjects:(id __unsafe_unretained[])objects range:(NSRange)range {
     if (range.location > _count || range.length > _count - range.location)
-        [NSException raise:NSRangeException format:@"range: to %lu of %lu matrices", (unsigned long)NSMaxRange(range),
-                                                   (unsigned long)_count];
+        [NSException raise:NSRangeException
+                    format:@"range: to %lu of %lu matrices", (unsigned long)NSMaxRange(range), (unsigned long)_count];
     memcpy(objects, _matrices + range.location, range.length * sizeof *objects);
 }
 
@@ -61,8 +61,8 @@ static MPSMatrix *matrix_of_buffer(const pymps_matrix *matrix) {
 
 pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices, size_t count, NSArray **array,
                               NSUInteger **offsets) {
-    PMPMatrixArray *made = [NSAllocateObject([PMPMatrixArray class],
-                                             count * (sizeof(MPSMatrix *) + sizeof(NSUInteger)), NULL) autorelease];
+    PMPMatrixArray *made = [NSAllocateObject([PMPMatrixArray class], count * (sizeof(MPSMatrix *) + sizeof(NSUInteger)),
+                                             NULL) autorelease];
     if (made == nil)
         return pmp_out_of_memory(call);
     made->_count = count;

@@ -241,8 +241,8 @@ bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b,
 /// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
 MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
                            pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);
-/// What an encodeSequence call takes for an array of matrices that have passed, both autoreleased: one MPSMatrix for all
-/// consecutive steps that differ by their offset alone, and the offsets.
+/// What an encodeSequence call takes for an array of matrices that have passed, both autoreleased: one MPSMatrix for
+/// all consecutive steps that differ by their offset alone, and the offsets.
 pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices, size_t count, NSArray **array,
                               NSUInteger **offsets) PMP_BACKEND_SYMBOL(pmp_matrix_array);
 /// An MPSMatrix (autoreleased) with its offset.

@@ -132,6 +132,19 @@ static PMPMemoryRegion hull_of(const PMPSequence *sequence) {
     return (PMPMemoryRegion){.start = start, .rows = 1, .rowBytes = end - start, .width = end - start};
 }
 
+/// Whether each sequence has one matrix, and both the same distance between their steps. Then two steps lie to each
+/// other as the first of one sequence and some step of the other do.
+static bool are_even(const PMPSequence *a, const PMPSequence *b) {
+    NSUInteger distance = a->steps > 1 ? offset_at(a, 1) - offset_at(a, 0) : 0;
+    for (NSUInteger step = 1; step < a->steps; step++) {
+        if (!repeats(a, step) || offset_at(a, step) - offset_at(a, step - 1) != distance || !repeats(b, step) ||
+            offset_at(b, step) - offset_at(b, step - 1) != distance) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
     NSUInteger steps = sources->steps;
     if (destinations->steps != steps) {
@@ -149,9 +162,10 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
     if (!PMPMemoryRegionsShare(hull_of(sources), hull_of(destinations))) {
         return;
     }
+    bool firstsAreEnough = are_even(sources, destinations);
     for (NSUInteger i = 0; i < steps; i++) {
         PMPMemoryRegion destination = region_at(destinations, i);
-        for (NSUInteger j = 0; j < steps; j++) {
+        for (NSUInteger j = 0; j < (firstsAreEnough && i > 0 ? 1 : steps); j++) {
             if (PMPMemoryRegionsShare(destination, region_at(sources, j))) {
                 raise_at(destinations, i, encoding, @"shares memory with %@[%lu]", sources->name, (unsigned long)j);
             }
@@ -213,8 +227,7 @@ void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrice
             start = (char *)region_of(matrix).start;
             encoded.rows = matrix->_rows;
             encoded.row_bytes = matrix->_rowBytes;
-            encoded.type =
-                matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16 : PYMPS_ENGINE_FLOAT32;
+            encoded.type = matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16 : PYMPS_ENGINE_FLOAT32;
         }
         encoded.data = start + offset_at(sequence, step);
         matrices[step] = encoded;
