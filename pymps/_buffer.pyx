@@ -120,7 +120,10 @@ cdef Buffer buffer_under(object array):
     while base is not None:
         if isinstance(base, Buffer):
             return base
-        base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
+        if cnp.PyArray_Check(base):
+            base = cnp.get_array_base(base)
+        else:
+            base = base.obj if isinstance(base, memoryview) else getattr(base, "base", None)
     return None
 
 

@@ -2,7 +2,7 @@
 
 cimport cython
 cimport numpy as cnp
-from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from libc.stdint cimport uintptr_t
 
 import numpy as np
@@ -28,25 +28,16 @@ cdef object MAX_OVERLAP_WORK = 100_000
 cdef class Sequence:
     """The steps of an input or an output. The arrays have been checked."""
 
-    def __cinit__(self, str name, list blocks, bint is_list):
-        self.name = name
-        self.blocks = blocks
-        self.is_list = is_list
-        self.steps = sum([len(block) for block in blocks])
-        self.rows = blocks[0].shape[1]
-        self.dtype = blocks[0].dtype
-        self._outside = []
-        self._copies = []
-
     def __dealloc__(self):
         PyMem_Free(self.matrices)
 
     cdef int locate(self, Device device) except -1:
         """Finds the blocks that lie in buffers of the device, and how much staging memory the others need."""
-        self.matrices = <pymps_matrix *>PyMem_Calloc(self.steps, sizeof(pymps_matrix))
+        self.matrices = <pymps_matrix *>PyMem_Malloc(self.steps * sizeof(pymps_matrix))
         if self.matrices == NULL:
             raise MemoryError
         cdef Buffer buffer
+        cdef cnp.ndarray block
         cdef Py_ssize_t first = 0
         for block in self.blocks:
             buffer = buffer_under(block)
@@ -54,8 +45,8 @@ cdef class Sequence:
                 self._place(block, buffer, first)
             else:
                 self._outside.append((block, first))
-                self.staging_bytes += aligned(block.nbytes)
-            first += len(block)
+                self.staging_bytes += aligned(cnp.PyArray_NBYTES(block))
+            first += cnp.PyArray_DIM(block, 0)
         return 0
 
     cdef int locate_in_place(self, Device device) except -1:
@@ -88,21 +79,35 @@ cdef class Sequence:
             np.copyto(block, copy)
         return 0
 
-    cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1:
-        cdef cnp.npy_intp *shape = cnp.PyArray_DIMS(block)
-        cdef cnp.npy_intp *strides = cnp.PyArray_STRIDES(block)
-        cdef size_t offset = <char *>cnp.PyArray_DATA(block) - buffer.data
-        cdef pymps_matrix *matrix
-        cdef Py_ssize_t step
-        for step in range(shape[0]):
-            matrix = &self.matrices[first + step]
-            matrix.buffer = buffer.handle
-            matrix.offset_bytes = offset + step * strides[0]
-            matrix.rows = shape[1]
-            matrix.columns = shape[2]
-            matrix.row_bytes = row_bytes(block)
-            matrix.data_type = PYMPS_FLOAT32 if cnp.PyArray_ITEMSIZE(block) == 4 else PYMPS_FLOAT16
+    cdef int _place(self, cnp.ndarray block, Buffer buffer, Py_ssize_t first) except -1:
+        cdef pymps_matrix matrix
+        matrix.buffer = buffer.handle
+        matrix.offset_bytes = <char *>cnp.PyArray_DATA(block) - buffer.data
+        matrix.rows = cnp.PyArray_DIM(block, 1)
+        matrix.columns = cnp.PyArray_DIM(block, 2)
+        matrix.row_bytes = row_bytes(block)
+        matrix.data_type = PYMPS_FLOAT32 if cnp.PyArray_ITEMSIZE(block) == 4 else PYMPS_FLOAT16
+        cdef Py_ssize_t step, stride = cnp.PyArray_STRIDE(block, 0)
+        for step in range(cnp.PyArray_DIM(block, 0)):
+            self.matrices[first + step] = matrix
+            matrix.offset_bytes += stride
         return 0
+
+
+cdef Sequence make_sequence(str name, list blocks, bint is_list):
+    cdef Sequence sequence = Sequence.__new__(Sequence)
+    cdef cnp.ndarray block
+    sequence.name = name
+    sequence.blocks = blocks
+    sequence.is_list = is_list
+    for block in blocks:
+        sequence.steps += cnp.PyArray_DIM(block, 0)
+    block = blocks[0]
+    sequence.rows = cnp.PyArray_DIM(block, 1)
+    sequence.dtype = <object>cnp.PyArray_DESCR(block)
+    sequence._outside = []
+    sequence._copies = []
+    return sequence
 
 
 cdef size_t aligned(size_t length) noexcept:
@@ -152,59 +157,101 @@ cdef Sequence checked_output(str name, object out, Sequence x, Py_ssize_t featur
     cdef Sequence checked = checked_sequence(name, out, x.is_list, features)
     if len(checked.blocks) != len(x.blocks):
         raise ValueError(f"{name}: {len(checked.blocks)} steps, expected {len(x.blocks)}, those of {x.name}")
-    if checked.dtype != x.dtype:
+    if not is_same_type(checked.blocks[0], x.blocks[0]):
         raise TypeError(f"{name}: {checked.dtype}, expected {x.dtype}, the dtype of {x.name}")
-    for index, (block, source) in enumerate(zip(checked.blocks, x.blocks)):
-        where = f"{name}[{index}]" if x.is_list else name
-        if block.shape[:2] != source.shape[:2]:
-            axes = slice(1 if x.is_list else 0, None)
-            expected = (source.shape[:2] + (features,))[axes]
-            raise ValueError(f"{where}: shape {block.shape[axes]}, expected {expected}")
-        if not block.flags.writeable:
-            raise ValueError(f"{where}: read-only, expected a writable array")
-        if overlaps_itself(block):
-            raise ValueError(f"{where}: rows that share memory (strides {block.strides}), expected rows apart")
+    cdef Py_ssize_t index
+    for index in range(len(x.blocks)):
+        check_block_pair(checked, index, checked.blocks[index], x.blocks[index])
     return checked
+
+
+cdef int check_block_pair(Sequence out, Py_ssize_t index, cnp.ndarray block, cnp.ndarray source) except -1:
+    """Checks the index-th block of an output against that of x."""
+    where = place_of(out.name, index if out.is_list else -1)
+    if (cnp.PyArray_DIM(block, 0) != cnp.PyArray_DIM(source, 0)
+            or cnp.PyArray_DIM(block, 1) != cnp.PyArray_DIM(source, 1)):
+        axes = slice(1 if out.is_list else 0, None)
+        expected = ((<object>source).shape[:2] + (<object>block).shape[2:])[axes]
+        raise ValueError(f"{where}: shape {(<object>block).shape[axes]}, expected {expected}")
+    if not cnp.PyArray_ISWRITEABLE(block):
+        raise ValueError(f"{where}: read-only, expected a writable array")
+    if overlaps_itself(block):
+        raise ValueError(f"{where}: rows that share memory (strides {(<object>block).strides}), expected rows apart")
+    return 0
 
 
 cdef Sequence checked_sequence(str name, object value, bint is_list, Py_ssize_t features):
     if not is_list:
-        return Sequence(name, [checked_block(name, value, 3, features)], False)
+        return make_sequence(name, [checked_block(name, -1, value, 3, features)], False)
     if not value:
         raise ValueError(f"{name}: empty, expected at least one step")
-    blocks = [checked_block(f"{name}[{step}]", array, 2, features)[np.newaxis] for step, array in enumerate(value)]
+    cdef cnp.ndarray block, before = None
+    cdef Py_ssize_t step
+    blocks = [checked_block(name, step, array, 2, features)[np.newaxis] for step, array in enumerate(value)]
     for step, block in enumerate(blocks):
-        if block.dtype != blocks[0].dtype:
+        if before is None:
+            before = block
+        if not is_same_type(block, blocks[0]):
             raise TypeError(f"{name}[{step}]: {block.dtype}, expected {blocks[0].dtype} as in {name}[0]")
-        if step > 0 and block.shape[1] > blocks[step - 1].shape[1]:
+        if cnp.PyArray_DIM(block, 1) > cnp.PyArray_DIM(before, 1):
             raise ValueError(
-                f"{name}[{step}]: {block.shape[1]} rows, expected at most the {blocks[step - 1].shape[1]} of the step "
+                f"{name}[{step}]: {block.shape[1]} rows, expected at most the {before.shape[1]} of the step "
                 "before: sequences may end but not begin later"
             )
-    return Sequence(name, blocks, True)
+        before = block
+    return make_sequence(name, blocks, True)
 
 
-cdef object checked_block(str name, object array, int ndim, Py_ssize_t features):
+cdef object checked_block(str name, Py_ssize_t step, object array, int ndim, Py_ssize_t features):
+    """An array that fits; `step` is its index in a list, -1 outside one."""
+    if cnp.PyArray_CheckExact(array) and fits(array, ndim, features):
+        return array
+    where = place_of(name, step)
     axes = "(T, B, " if ndim == 3 else "(rows, "
     expected = f"a float32 or float16 array of shape {axes}{features})"
     if not is_plain_array(array) or array.dtype not in DTYPES:
-        raise TypeError(f"{name}: {describe(array)}, expected {expected}")
+        raise TypeError(f"{where}: {describe(array)}, expected {expected}")
     if array.ndim != ndim or array.shape[ndim - 1] != features or array.size == 0:
-        raise ValueError(f"{name}: {describe(array)}, expected {expected}, each length at least 1")
+        raise ValueError(f"{where}: {describe(array)}, expected {expected}, each length at least 1")
     if features > 1 and array.strides[ndim - 1] != array.itemsize:
-        raise ValueError(f"{name}: strides {array.strides}, expected contiguous rows, the last {array.itemsize}")
+        raise ValueError(f"{where}: strides {array.strides}, expected contiguous rows, the last {array.itemsize}")
     return array
 
 
-cdef bint overlaps_itself(cnp.ndarray block):
+cdef bint fits(cnp.ndarray array, int ndim, Py_ssize_t features) noexcept:
+    """What checked_block asks of an array, in short."""
+    cdef int number = cnp.PyArray_TYPE(array)
+    return (
+        (number == cnp.NPY_FLOAT32 or number == cnp.NPY_FLOAT16)
+        and cnp.PyArray_ISNOTSWAPPED(array)
+        and cnp.PyArray_NDIM(array) == ndim
+        and cnp.PyArray_DIM(array, ndim - 1) == features
+        and cnp.PyArray_SIZE(array) > 0
+        and (features == 1 or cnp.PyArray_STRIDE(array, ndim - 1) == cnp.PyArray_ITEMSIZE(array))
+    )
+
+
+cdef str place_of(str name, Py_ssize_t step):
+    return name if step < 0 else f"{name}[{step}]"
+
+
+cdef bint overlaps_itself(cnp.ndarray block) noexcept:
     """Whether two rows of a block may meet. Rows that interleave count, too."""
     cdef Py_ssize_t reach = cnp.PyArray_DIM(block, 2) * cnp.PyArray_ITEMSIZE(block)
-    strides = [(abs(block.strides[axis]), block.shape[axis]) for axis in range(2) if block.shape[axis] > 1]
-    for stride, length in sorted(strides):
-        if stride < reach:
-            return True
-        reach += stride * (length - 1)
+    cdef Py_ssize_t stride
+    cdef int axis, inner = 1 if abs(cnp.PyArray_STRIDE(block, 1)) < abs(cnp.PyArray_STRIDE(block, 0)) else 0
+    for axis in (inner, 1 - inner):
+        if cnp.PyArray_DIM(block, axis) > 1:
+            stride = abs(cnp.PyArray_STRIDE(block, axis))
+            if stride < reach:
+                return True
+            reach += stride * (cnp.PyArray_DIM(block, axis) - 1)
     return False
+
+
+cdef bint is_same_type(cnp.ndarray a, cnp.ndarray b) noexcept:
+    """Of arrays that have been checked."""
+    return cnp.PyArray_TYPE(a) == cnp.PyArray_TYPE(b)
 
 
 cdef int check_overlap(Sequence x, list outs) except -1:
@@ -214,6 +261,8 @@ cdef int check_overlap(Sequence x, list outs) except -1:
     """
     cdef uintptr_t first, end
     sequences = [x, *outs]
+    if are_apart(sequences):
+        return 0
     spans = []
     for number, sequence in enumerate(sequences):
         for index, block in enumerate((<Sequence>sequence).blocks):
@@ -229,6 +278,36 @@ cdef int check_overlap(Sequence x, list outs) except -1:
                     raise_overlap(sequences, sorted([(index, number), (other_index, other)]))
         reaching[number].append((low, high, number, index, block))
     return 0
+
+
+cdef bint are_apart(list sequences) noexcept:
+    """Whether it takes no closer look to see that: x and each output have a stretch of memory of their own, and the
+    steps of an output follow each other there."""
+    cdef uintptr_t low[3]
+    cdef uintptr_t high[3]
+    cdef Py_ssize_t number, other
+    for number in range(len(sequences)):
+        if not find_stretch(sequences[number], number > 0, &low[number], &high[number]):
+            return False
+        for other in range(number):
+            if low[number] < high[other] and low[other] < high[number]:
+                return False
+    return True
+
+
+cdef bint find_stretch(Sequence sequence, bint ascending, uintptr_t *low, uintptr_t *high) noexcept:
+    """The bytes that all blocks span; False where they should ascend and do not."""
+    cdef uintptr_t first, end
+    cdef Py_ssize_t index
+    for index in range(len(sequence.blocks)):
+        find_byte_bounds(sequence.blocks[index], &first, &end)
+        if index == 0:
+            low[0], high[0] = first, end
+        elif ascending and first < high[0]:
+            return False
+        else:
+            low[0], high[0] = min(low[0], first), max(high[0], end)
+    return True
 
 
 cdef int raise_overlap(list sequences, list places) except -1:
@@ -251,10 +330,10 @@ cdef bint shares_memory(object a, object b) except -1:
 cdef Sequence new_output(str name, Sequence x, Device device, Py_ssize_t features):
     """Arrays for the output, in the form of x, in one buffer of the device."""
     if not x.is_list:
-        return Sequence(name, [new_array(device, (x.steps, x.rows, features), x.dtype)], False)
+        return make_sequence(name, [new_array(device, (x.steps, x.rows, features), x.dtype)], False)
     ends = np.cumsum([block.shape[1] for block in x.blocks])
     rows = new_array(device, (1, int(ends[len(ends) - 1]), features), x.dtype)
-    return Sequence(name, np.split(rows, ends[:len(ends) - 1], axis=1), True)
+    return make_sequence(name, np.split(rows, ends[:len(ends) - 1], axis=1), True)
 
 
 cdef object as_argument(Sequence sequence):

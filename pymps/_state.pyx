@@ -32,7 +32,7 @@ cdef class RecurrentState:
     """
 
     def __cinit__(self, *key):
-        if key != (made_here,):
+        if len(key) != 1 or key[0] is not made_here:
             raise TypeError("RecurrentState: made by a layer, by its state() and by Stream.state, not by a call")
 
     def __dealloc__(self):

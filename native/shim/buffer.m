@@ -94,6 +94,7 @@ void buffer_release(pymps_buffer *buffer) {
     if (buffer == NULL)
         return;
     pmp_perform(^{
+        [(MPSMatrix *)buffer->matrix release];
         [buffer->buffer release];
     });
     free(buffer);

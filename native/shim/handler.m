@@ -20,6 +20,8 @@ typedef struct handling {
 static _Thread_local const handling *innermost; // of this thread, NULL: none
 
 bool pmp_handler_blocks(id<MTLCommandBuffer> command_buffer) {
+    if (innermost == NULL)
+        return false;
     bool is_open = command_buffer.status < MTLCommandBufferStatusCompleted;
     for (const handling *now = innermost; now != NULL; now = now->outer)
         if (now->command_buffer == command_buffer ||

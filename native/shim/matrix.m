@@ -80,6 +80,31 @@ static bool matrices_overlap(const pymps_matrix *a, const pymps_matrix *b) {
     return false;
 }
 
+// Whether matrices differ by their offset alone, which grows by `distance_bytes` from one to the next.
+static bool is_even(const pymps_matrix *matrices, size_t count, size_t distance_bytes) {
+    for (size_t index = 1; index < count; index++)
+        if (!pmp_differs_by_offset(&matrices[index], &matrices[index - 1]) ||
+            matrices[index].offset_bytes - matrices[index - 1].offset_bytes != distance_bytes)
+            return false;
+    return true;
+}
+
+// Finds the first pair. Where all lie at the same distance, two matrices lie to each other as the first of one and some
+// one of the other do: then these pairs are enough.
+static bool runs_overlap(const pymps_matrix *a, size_t end_a, const pymps_matrix *b, size_t end_b, size_t *index_a,
+                         size_t *index_b) {
+    size_t begin_a = *index_a, begin_b = *index_b, count_a = end_a - begin_a, count_b = end_b - begin_b;
+    size_t distance_bytes = count_a > 1 ? a[begin_a + 1].offset_bytes - a[begin_a].offset_bytes : 0;
+    bool are_even = is_even(a + begin_a, count_a, distance_bytes) && is_even(b + begin_b, count_b, distance_bytes);
+    for (; *index_a < end_a; ++*index_a) {
+        size_t stop_b = are_even && *index_a > begin_a ? begin_b + 1 : end_b;
+        for (*index_b = begin_b; *index_b < stop_b; ++*index_b)
+            if (matrices_overlap(&a[*index_a], &b[*index_b]))
+                return true;
+    }
+    return false;
+}
+
 bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b, const pymps_matrix *b, size_t *index_a,
                           size_t *index_b) {
     for (size_t begin_a = 0, end_a = 0; begin_a < count_a; begin_a = end_a) {
@@ -87,10 +112,10 @@ bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b,
         for (size_t begin_b = 0, end_b = 0; begin_b < count_b; begin_b = end_b) {
             if (!spans_meet(run_a, next_run(b, count_b, &end_b)))
                 continue;
-            for (*index_a = begin_a; *index_a < end_a; ++*index_a)
-                for (*index_b = begin_b; *index_b < end_b; ++*index_b)
-                    if (matrices_overlap(&a[*index_a], &b[*index_b]))
-                        return true;
+            *index_a = begin_a;
+            *index_b = begin_b;
+            if (runs_overlap(a, end_a, b, end_b, index_a, index_b))
+                return true;
         }
     }
     return false;

@@ -34,6 +34,8 @@ static pymps_status check_sources(const pmp_call *call, const pymps_layer *layer
     PMP_TRY(pmp_command_buffer_check(call, command_buffer, layer->device->device));
     PMP_CHECK(steps >= 1, call, "steps: 0, expected at least 1");
     for (size_t step = 0; step < steps; step++) {
+        if (step > 0 && pmp_matrix_continues(&sources[step], &sources[step - 1]))
+            continue;
         pmp_call at_source = pmp_at(call, "sources", step);
         PMP_TRY(check_matrix(&at_source, layer, &sources[step], layer->stack->info.input_feature_channels,
                              "the layer's input channels", &sources[0]));
@@ -57,6 +59,8 @@ static pymps_status check_destinations(const pmp_call *call, const pymps_layer *
                                        const pymps_matrix *sources, destinations destinations) {
     for (size_t step = 0; step < steps; step++) {
         const pymps_matrix *destination = &destinations.matrices[step];
+        if (step > 0 && pmp_matrix_continues(destination, destination - 1) && destination->rows == sources[step].rows)
+            continue;
         pmp_call at_destination = pmp_at(call, destinations.name, step);
         PMP_TRY(check_matrix(&at_destination, layer, destination, destinations.columns, destinations.whose_columns,
                              &sources[0]));
@@ -76,44 +80,20 @@ static pymps_status check_apart(const pmp_call *call, size_t steps, const pymps_
 
 // ---- One direction ----
 
-static bool differ_by_offset(const pymps_matrix *a, const pymps_matrix *b) {
-    return a->buffer == b->buffer && a->rows == b->rows && a->row_bytes == b->row_bytes;
-}
-
-// One MPSMatrix for all consecutive steps that differ by the offset alone. `offsets` points into autoreleased memory.
-static NSArray *make_matrices(const pymps_matrix *matrices, size_t count, NSUInteger **offsets) {
-    NSMutableArray *made = [NSMutableArray arrayWithCapacity:count];
-    NSMutableData *offset_data = [NSMutableData dataWithLength:count * sizeof(NSUInteger)];
-    *offsets = offset_data.mutableBytes;
-    MPSMatrix *matrix = nil;
-    for (size_t step = 0; step < count; step++) {
-        const pymps_matrix *now = &matrices[step];
-        if (step == 0 || !differ_by_offset(now, &matrices[step - 1]))
-            matrix = pmp_matrix_make(now->buffer->buffer, now->rows, now->columns, now->row_bytes, now->data_type);
-        [made addObject:matrix];
-        (*offsets)[step] = now->offset_bytes;
-    }
-    return made;
-}
-
-// Writes `count` new handles to `states`, or none.
+// Writes `count` new handles to `states`, or NULLs.
 static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSArray *made, size_t rows, size_t count,
                                     id<MTLCommandBuffer> command_buffer, pymps_state **states) {
     if (made.count != count)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device made %lu states, expected %zu",
                         (unsigned long)made.count, count);
-    NSMutableData *handle_data = [NSMutableData dataWithLength:count * sizeof(pymps_state *)];
-    pymps_state **handles = handle_data.mutableBytes;
     for (size_t index = 0; index < count; index++) {
-        handles[index] = pmp_state_handle(stack, [made objectAtIndex:index], rows, command_buffer);
-        if (handles[index] == NULL) {
-            while (index > 0)
-                state_release(handles[--index]);
+        states[index] = pmp_state_handle(stack, [made objectAtIndex:index], rows, command_buffer);
+        if (states[index] == NULL) {
+            for (; index > 0; states[index] = NULL)
+                state_release(states[--index]);
             return pmp_out_of_memory(call);
         }
     }
-    for (size_t index = 0; index < count; index++)
-        states[index] = handles[index];
     return PYMPS_OK;
 }
 
@@ -152,8 +132,8 @@ pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *com
             .store_all_intermediate_states = state_count > 1,
             .output_is_temporary = states_are_temporary && state_count > 0,
         };
-        sequence.sources = make_matrices(sources, steps, &sequence.source_offsets);
-        sequence.destinations = make_matrices(destinations, steps, &sequence.destination_offsets);
+        PMP_TRY(pmp_matrix_array(call, sources, steps, &sequence.sources, &sequence.source_offsets));
+        PMP_TRY(pmp_matrix_array(call, destinations, steps, &sequence.destinations, &sequence.destination_offsets));
         pmp_layer_encode(layer, command_buffer->command_buffer, &sequence);
         return hand_out_states(call, layer->stack, sequence.states, sources[0].rows, state_count,
                                states_are_temporary ? command_buffer->command_buffer : nil, states);

@@ -70,6 +70,7 @@ struct pymps_buffer { // owned by its creator alone; what is encoded retains the
     void *contents;
     size_t length_bytes;
     pymps_storage_mode storage_mode;
+    _Atomic(void *) matrix; // an MPSMatrix at its start that the last sequence used, with a reference, or nil
 };
 
 struct pymps_queue { // owned by its creator and its command buffers
@@ -100,6 +101,7 @@ typedef struct pmp_stack_layer {
 
 typedef struct pmp_stack {
     atomic_size_t references;
+    atomic_bool shows_states; // whether a buffer with the memory of a state was ever handed out
     pymps_layer_info info;
     pmp_stack_layer layers[]; // info.number_of_layers
 } pmp_stack;
@@ -222,12 +224,27 @@ pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffe
 /// Checks a matrix by itself: its fields, and that it lies within a buffer of `device`.
 pymps_status pmp_matrix_check(const pmp_call *call, const pymps_matrix *matrix, id<MTLDevice> device)
     PMP_BACKEND_SYMBOL(pmp_matrix_check);
+static inline bool pmp_differs_by_offset(const pymps_matrix *a, const pymps_matrix *b) {
+    return a->buffer == b->buffer && a->rows == b->rows && a->columns == b->columns && a->row_bytes == b->row_bytes &&
+           a->data_type == b->data_type;
+}
+/// Whether `matrix` would pass, too: it differs by its offset alone from `before`, which has passed.
+static inline bool pmp_matrix_continues(const pymps_matrix *matrix, const pymps_matrix *before) {
+    size_t element_bytes = pmp_element_bytes(before->data_type); // a power of two
+    size_t span_bytes = (before->rows - 1) * before->row_bytes + before->columns * element_bytes;
+    return pmp_differs_by_offset(matrix, before) && (matrix->offset_bytes & (element_bytes - 1)) == 0 &&
+           matrix->offset_bytes <= before->buffer->length_bytes - span_bytes;
+}
 /// Whether a matrix of `a` shares a byte with one of `b`, and which.
 bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b, const pymps_matrix *b, size_t *index_a,
                           size_t *index_b) PMP_BACKEND_SYMBOL(pmp_matrices_overlap);
 /// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
 MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
                            pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);
+/// What an encodeSequence call takes for an array of matrices that have passed, both autoreleased: one MPSMatrix for
+/// all consecutive steps that differ by their offset alone, and the offsets.
+pymps_status pmp_matrix_array(const pmp_call *call, const pymps_matrix *matrices, size_t count, NSArray **array,
+                              NSUInteger **offsets) PMP_BACKEND_SYMBOL(pmp_matrix_array);
 /// An MPSMatrix (autoreleased) with its offset.
 MPSMatrix *pmp_matrix_object(const pymps_matrix *matrix) PMP_BACKEND_SYMBOL(pmp_matrix_object);
 /// Overwrites a float32 matrix of any storage mode with rows x columns numbers, zeros where `values` is NULL.

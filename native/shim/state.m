@@ -58,7 +58,7 @@ static pymps_matrix matrix_in(pymps_buffer *buffer, MPSMatrix *matrix) {
 
 pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
                                      const pymps_matrix *destinations) {
-    if (state->command_buffer != nil)
+    if (state->command_buffer != nil || !state->stack->shows_states)
         return PYMPS_OK; // nobody has seen its memory
     for (size_t index = 0; index < state->stack->info.number_of_layers; index++)
         for (int which = PYMPS_RECURRENT_OUTPUT; which <= PYMPS_MEMORY_CELL; which++) {
@@ -137,6 +137,7 @@ pymps_status state_matrix(pymps_state *state, size_t layer_index, pymps_state_ma
         if (buffer == NULL)
             return pmp_out_of_memory(call);
         *matrix = matrix_in(buffer, found);
+        state->stack->shows_states = true;
         return PYMPS_OK;
     });
 }

@@ -81,6 +81,49 @@ static MPSMatrix *matrix_over(id<MTLBuffer> buffer, NSUInteger offset, NSUIntege
     return [[[MPSMatrix alloc] initWithBuffer:buffer offset:offset descriptor:descriptor] autorelease];
 }
 
+/// Expects the text where one matrix each, with offsets from step to step, is the source and the destination; nil: that
+/// it runs.
+static void check_offsets(MPSMatrix *source, NSUInteger sourceOffsets[4], MPSMatrix *destination,
+                          NSUInteger destinationOffsets[4], NSString *text) {
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    void (^encode_offsets)(void) = ^{
+        [layer encodeSequenceToCommandBuffer:commandBuffer
+                              sourceMatrices:@[ source, source, source, source ]
+                               sourceOffsets:sourceOffsets
+                         destinationMatrices:@[ destination, destination, destination, destination ]
+                          destinationOffsets:destinationOffsets
+                         recurrentInputState:nil
+                       recurrentOutputStates:nil];
+    };
+    if (text != nil) {
+        CHECK_RAISES(text, encode_offsets());
+    } else {
+        encode_offsets();
+    }
+    run(commandBuffer);
+}
+
+/// One matrix at many steps: each step's offset counts, and the message names the first pair of steps that is wrong.
+static void test_offsets_of_one_matrix(void) {
+    set_up();
+    id<MTLBuffer> buffer = [[device newBufferWithLength:512 options:0] autorelease];
+    MPSMatrix *source = matrix_over(buffer, 4, 12, kInputs), *destination = matrix_over(buffer, 32, 16, kOutputs);
+    NSUInteger even[] = {0, 64, 128, 192}, closer[] = {0, 48, 96, 144}, down[] = {192, 128, 64, 0}, far[4] = {0};
+    check_offsets(source, even, destination, even, nil);
+    check_offsets(source, down, destination, down, nil);
+    check_offsets(source, even, destination, closer, @"destinationMatrices[1]: shares memory with sourceMatrices[1]");
+    check_offsets(source, even, matrix_over(buffer, 88, 16, kOutputs), even,
+                  @"destinationMatrices[0]: shares memory with sourceMatrices[1]");
+    check_offsets(source, down, matrix_over(buffer, 88, 16, kOutputs), down,
+                  @"destinationMatrices[1]: shares memory with sourceMatrices[0]");
+    far[2] = 488;
+    check_offsets(source, far, destination, even,
+                  @"sourceMatrices[2]: byte offset 488, expected a multiple of 4 up to 484");
+    far[2] = 482;
+    check_offsets(source, even, destination, far,
+                  @"destinationMatrices[2]: byte offset 482, expected a multiple of 4 up to 448");
+}
+
 static void test_aliasing(void) {
     set_up();
     id<MTLBuffer> buffer = [[device newBufferWithLength:256 options:0] autorelease];
@@ -330,7 +373,7 @@ int main(void) {
         test_states_that_do_not_fit, test_stack_for_two_directions, test_skipped_validation,
         test_properties_and_copies,  test_states_are_appended,      test_temporary_states,
         test_temporary_matrices,     test_states_are_used_again,    test_states_outlive_their_layer,
-        test_work_in_flight,         test_states_of_other_sizes,
+        test_work_in_flight,         test_states_of_other_sizes,    test_offsets_of_one_matrix,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

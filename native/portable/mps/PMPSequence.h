@@ -8,7 +8,7 @@ typedef struct PMPSequence {
     const NSUInteger *offsets; // one for each matrix, or NULL: zeros
     NSUInteger steps;
     NSString *name; // of the argument
-    MPSMatrix *few[8];
+    MPSMatrix *few[128];
 } PMPSequence;
 
 /// The encode method, and where it encodes to.

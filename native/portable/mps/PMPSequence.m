@@ -31,6 +31,11 @@ static NSUInteger offset_at(const PMPSequence *sequence, NSUInteger step) {
     return sequence->offsets == NULL ? 0 : sequence->offsets[step];
 }
 
+/// Whether a step has the matrix of the step before, so that its offset alone may be another.
+static bool repeats(const PMPSequence *sequence, NSUInteger step) {
+    return step > 0 && sequence->matrices[step] == sequence->matrices[step - 1];
+}
+
 static size_t element_bytes(const MPSMatrix *matrix) {
     return matrix->_dataType == MPSDataTypeFloat16 ? sizeof(uint16_t) : sizeof(float);
 }
@@ -44,16 +49,22 @@ static id<MTLBuffer> buffer_of(MPSMatrix *matrix) {
     return buffer;
 }
 
-static PMPMemoryRegion region_at(const PMPSequence *sequence, NSUInteger step) {
-    MPSMatrix *matrix = sequence->matrices[step];
-    uintptr_t address = (uintptr_t)PMPBufferAddress(buffer_of(matrix));
-    return (PMPMemoryRegion){.start = address + matrix->_offset + offset_at(sequence, step),
+/// Where a matrix lies without the offset of a step.
+static PMPMemoryRegion region_of(MPSMatrix *matrix) {
+    return (PMPMemoryRegion){.start = (uintptr_t)PMPBufferAddress(buffer_of(matrix)) + matrix->_offset,
                              .rows = matrix->_rows,
                              .rowBytes = matrix->_rowBytes,
                              .width = matrix->_columns * element_bytes(matrix)};
 }
 
-static void check_offset(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding) {
+static PMPMemoryRegion region_at(const PMPSequence *sequence, NSUInteger step) {
+    PMPMemoryRegion region = region_of(sequence->matrices[step]);
+    region.start += offset_at(sequence, step);
+    return region;
+}
+
+/// Returns the greatest offset that would pass.
+static NSUInteger check_offset(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding) {
     MPSMatrix *matrix = sequence->matrices[step];
     NSUInteger offset = offset_at(sequence, step);
     size_t element = element_bytes(matrix);
@@ -63,6 +74,7 @@ static void check_offset(const PMPSequence *sequence, NSUInteger step, PMPEncodi
         raise_at(sequence, step, encoding, @"byte offset %lu, expected a multiple of %zu up to %zu",
                  (unsigned long)offset, element, most);
     }
+    return most;
 }
 
 static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t columns, id<MTLDevice> device,
@@ -81,19 +93,23 @@ static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t co
         !PMPTemporaryIsUsable(&((MPSTemporaryMatrix *)matrix)->_temporary, encoding.commandBuffer)) {
         raise_at(sequence, step, encoding, @"a temporary matrix without reads left, or of another command buffer");
     }
-    if (offset_at(sequence, step) != 0) {
-        check_offset(sequence, step, encoding);
-    }
 }
 
 void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice> device, PMPEncoding encoding) {
-    NSUInteger rows = NSUIntegerMax;
+    NSUInteger rows = NSUIntegerMax, greatest = 0;
     if (sequence->steps == 0) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@: no matrix, expected at least one",
                                 sequence->name);
     }
     for (NSUInteger step = 0; step < sequence->steps; step++) {
-        check_matrix(sequence, step, columns, device, encoding);
+        if (!repeats(sequence, step)) {
+            check_matrix(sequence, step, columns, device, encoding);
+            greatest = 0; // until an offset asks
+        }
+        NSUInteger offset = offset_at(sequence, step);
+        if (offset > greatest || offset % sizeof(float) != 0) {
+            greatest = check_offset(sequence, step, encoding);
+        }
         if (sequence->matrices[step]->_rows > rows) {
             raise_at(sequence, step, encoding, @"%lu rows, expected at most the %lu of the step before",
                      (unsigned long)sequence->matrices[step]->_rows, (unsigned long)rows);
@@ -105,12 +121,28 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
 /// From the first byte of a sequence to the last, as one row.
 static PMPMemoryRegion hull_of(const PMPSequence *sequence) {
     uintptr_t start = UINTPTR_MAX, end = 0;
+    PMPMemoryRegion region = {0};
     for (NSUInteger step = 0; step < sequence->steps; step++) {
-        PMPMemoryRegion region = region_at(sequence, step);
-        start = MIN(start, region.start);
-        end = MAX(end, PMPMemoryRegionEnd(region));
+        if (!repeats(sequence, step)) {
+            region = region_of(sequence->matrices[step]);
+        }
+        start = MIN(start, region.start + offset_at(sequence, step));
+        end = MAX(end, PMPMemoryRegionEnd(region) + offset_at(sequence, step));
     }
     return (PMPMemoryRegion){.start = start, .rows = 1, .rowBytes = end - start, .width = end - start};
+}
+
+/// Whether each sequence has one matrix, and both the same distance between their steps. Then two steps lie to each
+/// other as the first of one sequence and some step of the other do.
+static bool are_even(const PMPSequence *a, const PMPSequence *b) {
+    NSUInteger distance = a->steps > 1 ? offset_at(a, 1) - offset_at(a, 0) : 0;
+    for (NSUInteger step = 1; step < a->steps; step++) {
+        if (!repeats(a, step) || offset_at(a, step) - offset_at(a, step - 1) != distance || !repeats(b, step) ||
+            offset_at(b, step) - offset_at(b, step - 1) != distance) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
@@ -130,9 +162,10 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
     if (!PMPMemoryRegionsShare(hull_of(sources), hull_of(destinations))) {
         return;
     }
+    bool firstsAreEnough = are_even(sources, destinations);
     for (NSUInteger i = 0; i < steps; i++) {
         PMPMemoryRegion destination = region_at(destinations, i);
-        for (NSUInteger j = 0; j < steps; j++) {
+        for (NSUInteger j = 0; j < (firstsAreEnough && i > 0 ? 1 : steps); j++) {
             if (PMPMemoryRegionsShare(destination, region_at(sources, j))) {
                 raise_at(destinations, i, encoding, @"shares memory with %@[%lu]", sources->name, (unsigned long)j);
             }
@@ -140,44 +173,64 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
     }
 }
 
+static bool shares_with_state(PMPMemoryRegion region, const struct PMPRecurrentStateStorage *storage) {
+    for (size_t i = 0; i < storage->stack->_count; i++) {
+        const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
+        PMPMemoryRegion memory = {.start = (uintptr_t)layer->memory.h,
+                                  .rows = storage->rows,
+                                  .rowBytes = layer->memory.row_floats * sizeof(float),
+                                  .width = layer->outputs * sizeof(float)};
+        if (PMPMemoryRegionsShare(region, memory)) {
+            return true;
+        }
+        memory.start = (uintptr_t)layer->memory.c;
+        if (layer->memory.c != NULL && PMPMemoryRegionsShare(region, memory)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding) {
-    const struct PMPRecurrentStateStorage *storage = state->_storage;
+    if (!shares_with_state(hull_of(destinations), state->_storage)) {
+        return;
+    }
     for (NSUInteger step = 0; step < destinations->steps; step++) {
-        PMPMemoryRegion destination = region_at(destinations, step);
-        for (size_t i = 0; i < storage->stack->_count; i++) {
-            const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
-            PMPMemoryRegion memory = {.start = (uintptr_t)layer->memory.h,
-                                      .rows = storage->rows,
-                                      .rowBytes = layer->memory.row_floats * sizeof(float),
-                                      .width = layer->outputs * sizeof(float)};
-            bool shares = PMPMemoryRegionsShare(destination, memory);
-            if (layer->memory.c != NULL) {
-                memory.start = (uintptr_t)layer->memory.c;
-                shares = shares || PMPMemoryRegionsShare(destination, memory);
-            }
-            if (shares) {
-                raise_at(destinations, step, encoding, @"shares memory with recurrentInputState");
-            }
+        if (shares_with_state(region_at(destinations, step), state->_storage)) {
+            raise_at(destinations, step, encoding, @"shares memory with recurrentInputState");
         }
     }
 }
 
+/// Has the command buffer hold a matrix's memory; `held` is what it holds for the matrix before, as steps often share
+/// a buffer.
+static id<MTLBuffer> hold(PMPCommandBuffer *commandBuffer, MPSMatrix *matrix, id<MTLBuffer> held) {
+    id<MTLBuffer> buffer = buffer_of(matrix);
+    if (matrix->_isTemporary) {
+        [commandBuffer holdUntilCompleted:buffer];
+        return held;
+    }
+    if (buffer != held) {
+        [commandBuffer useResource:buffer];
+    }
+    return buffer;
+}
+
 void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrices, PMPCommandBuffer *commandBuffer) {
     id<MTLBuffer> held = nil;
+    pymps_engine_matrix encoded = {0};
+    char *start = NULL;
     for (NSUInteger step = 0; step < sequence->steps; step++) {
         MPSMatrix *matrix = sequence->matrices[step];
-        id<MTLBuffer> buffer = buffer_of(matrix);
-        matrices[step] = (pymps_engine_matrix){.data = (void *)region_at(sequence, step).start,
-                                               .rows = matrix->_rows,
-                                               .row_bytes = matrix->_rowBytes,
-                                               .type = matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16
-                                                                                               : PYMPS_ENGINE_FLOAT32};
-        if (matrix->_isTemporary) {
-            [commandBuffer holdUntilCompleted:buffer];
-        } else if (buffer != held) { // steps often share a buffer
-            [commandBuffer useResource:buffer];
-            held = buffer;
+        if (!repeats(sequence, step)) {
+            held = hold(commandBuffer, matrix, held);
+            start = (char *)region_of(matrix).start;
+            encoded.rows = matrix->_rows;
+            encoded.row_bytes = matrix->_rowBytes;
+            encoded.type = matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16 : PYMPS_ENGINE_FLOAT32;
         }
+        encoded.data = start + offset_at(sequence, step);
+        matrices[step] = encoded;
     }
 }
 
