@@ -79,7 +79,8 @@ cdef class Sequence:
             np.copyto(block, copy)
         return 0
 
-    cdef int _place(self, cnp.ndarray block, Buffer buffer, Py_ssize_t first) except -1:
+    cdef int _place(self, object array, Buffer buffer, Py_ssize_t first) except -1:
+        cdef cnp.ndarray block = array
         cdef pymps_matrix matrix
         matrix.buffer = buffer.handle
         matrix.offset_bytes = <char *>cnp.PyArray_DATA(block) - buffer.data
