@@ -11,6 +11,9 @@
 
 #include <cstring>
 #include <utility>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "engine/byte_weights.h"
 #include "engine/memory.h"
@@ -28,7 +31,10 @@ inline constexpr float kMostQuantized = 127 * 256; // the high part is then a si
  * then split into two signed bytes, high * 256 + low; elsewhere they are 16 bits. */
 inline bool HasByteProducts() {
 #if HWY_TARGET == HWY_AVX3
-    static const bool has = __builtin_cpu_supports("avx512vnni");
+    static const bool has = [] {
+        unsigned a, b, c = 0, d;
+        return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (c & bit_AVX512VNNI) != 0;
+    }();
     return has;
 #else
     return false;
