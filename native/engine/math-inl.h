@@ -45,15 +45,17 @@ template <class D> HWY_INLINE hn::Vec<D> KeepNaN(D d, hn::Vec<D> x, hn::Vec<D> y
     return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
-/* The smaller or the larger of two, or the NaN that x is: the machines' own instructions keep one in their second
- * argument, Highway's emulations need not. */
+/* x86's Min and Max keep a NaN in their second argument; the others need not. */
+inline constexpr bool kClampsKeepNaN = HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4;
+
+/* The smaller or the larger of two, or the NaN that x is. */
 template <class D> HWY_INLINE hn::Vec<D> AtMost(D d, float limit, hn::Vec<D> x) {
     const auto y = hn::Min(hn::Set(d, limit), x);
-    return HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR ? KeepNaN(d, x, y) : y;
+    return kClampsKeepNaN ? y : KeepNaN(d, x, y);
 }
 template <class D> HWY_INLINE hn::Vec<D> AtLeast(D d, float limit, hn::Vec<D> x) {
     const auto y = hn::Max(hn::Set(d, limit), x);
-    return HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR ? KeepNaN(d, x, y) : y;
+    return kClampsKeepNaN ? y : KeepNaN(d, x, y);
 }
 
 /* 1 + e^-x. */
