@@ -13,7 +13,7 @@ cdef class Sequence:
     cdef object dtype
     cdef pymps_matrix *matrices  # owned; one per step
     cdef size_t staging_bytes    # what those blocks need that lie in no buffer of the device
-    cdef list _outside           # those blocks, as (block, index of its first step)
+    cdef list _outside           # those blocks, as (block, index of its first step); None: there are none
     cdef list _copies            # and after `stage`, as (block, its copy in staging memory)
 
     cdef int locate(self, Device device) except -1
