@@ -1,5 +1,3 @@
-from numpy cimport ndarray
-
 from pymps._buffer cimport Buffer
 from pymps._device cimport Device
 from pymps._native cimport *
@@ -21,7 +19,7 @@ cdef class Sequence:
     cdef int stage(self, Buffer staging, size_t offset) except -1
     cdef int copy_in(self) except -1
     cdef int copy_out(self) except -1
-    cdef int _place(self, ndarray block, Buffer buffer, Py_ssize_t first) except -1
+    cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1
 
 
 cdef Sequence checked_input(str name, object x, Py_ssize_t features)

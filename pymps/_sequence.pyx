@@ -85,7 +85,7 @@ cdef class Sequence:
                 np.copyto(block, copy)
         return 0
 
-    cdef int _place(self, cnp.ndarray block, Buffer buffer, Py_ssize_t first) except -1:
+    cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1:
         cdef pymps_matrix matrix
         matrix.buffer = buffer.handle
         matrix.offset_bytes = <char *>cnp.PyArray_DATA(block) - buffer.data
