@@ -11,7 +11,7 @@ cdef class Sequence:
     cdef object dtype
     cdef pymps_matrix *matrices  # owned; one per step
     cdef size_t staging_bytes    # what those blocks need that lie in no buffer of the device
-    cdef list _outside           # those blocks, as (block, index of its first step)
+    cdef list _outside           # those blocks, as (block, index of its first step); None: there are none
     cdef list _copies            # and after `stage`, as (block, its copy in staging memory)
 
     cdef int locate(self, Device device) except -1
@@ -19,7 +19,7 @@ cdef class Sequence:
     cdef int stage(self, Buffer staging, size_t offset) except -1
     cdef int copy_in(self) except -1
     cdef int copy_out(self) except -1
-    cdef int _place(self, object array, Buffer buffer, Py_ssize_t first) except -1
+    cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1
 
 
 cdef Sequence checked_input(str name, object x, Py_ssize_t features)

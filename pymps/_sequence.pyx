@@ -44,6 +44,8 @@ cdef class Sequence:
             if buffer is not None and device.is_same(buffer.device) and lies_in(block, buffer):
                 self._place(block, buffer, first)
             else:
+                if self._outside is None:
+                    self._outside, self._copies = [], []
                 self._outside.append((block, first))
                 self.staging_bytes += aligned(cnp.PyArray_NBYTES(block))
             first += cnp.PyArray_DIM(block, 0)
@@ -52,7 +54,7 @@ cdef class Sequence:
     cdef int locate_in_place(self, Device device) except -1:
         """The same where there is no staging memory."""
         self.locate(device)
-        if self._outside:
+        if self._outside is not None:
             name = f"{self.name}[{self._outside[0][1]}]" if self.is_list else self.name
             raise ValueError(
                 f"{name}: memory that no matrix in a buffer of the device describes, expected an array from the device's "
@@ -62,6 +64,8 @@ cdef class Sequence:
 
     cdef int stage(self, Buffer staging, size_t offset) except -1:
         """Gives those others their places in staging memory, from `offset` on."""
+        if self._outside is None:
+            return 0
         for block, first in self._outside:
             copy = array_over(staging, block.shape, self.dtype, offset)
             self._place(copy, staging, first)
@@ -70,17 +74,18 @@ cdef class Sequence:
         return 0
 
     cdef int copy_in(self) except -1:
-        for block, copy in self._copies:
-            np.copyto(copy, block)
+        if self._copies is not None:
+            for block, copy in self._copies:
+                np.copyto(copy, block)
         return 0
 
     cdef int copy_out(self) except -1:
-        for block, copy in self._copies:
-            np.copyto(block, copy)
+        if self._copies is not None:
+            for block, copy in self._copies:
+                np.copyto(block, copy)
         return 0
 
-    cdef int _place(self, object array, Buffer buffer, Py_ssize_t first) except -1:
-        cdef cnp.ndarray block = array
+    cdef int _place(self, object block, Buffer buffer, Py_ssize_t first) except -1:
         cdef pymps_matrix matrix
         matrix.buffer = buffer.handle
         matrix.offset_bytes = <char *>cnp.PyArray_DATA(block) - buffer.data
@@ -106,8 +111,6 @@ cdef Sequence make_sequence(str name, list blocks, bint is_list):
     block = blocks[0]
     sequence.rows = cnp.PyArray_DIM(block, 1)
     sequence.dtype = <object>cnp.PyArray_DESCR(block)
-    sequence._outside = []
-    sequence._copies = []
     return sequence
 
 

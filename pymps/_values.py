@@ -89,7 +89,9 @@ def checked_float(name: str, value: Any) -> float:
 
 def checked_bool(name: str, value: Any) -> bool:
     """True or False, and nothing that merely could be read as one of them."""
-    if not isinstance(value, (bool, np.bool_)):
+    if value is True or value is False:
+        return value
+    if not isinstance(value, np.bool_):
         raise TypeError(f"{name}: {describe(value)}, expected a bool")
     return bool(value)
 

@@ -1,6 +1,7 @@
 """Sequences and streams: states, lengths, strides and element types, for any stack."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import conventional
@@ -203,6 +204,45 @@ def test_one_buffer_for_many_steps(device: pymps.Device, layer: Layer, rng: Rng)
     for source in (x, np.broadcast_to(shared, x.shape), [shared] * 4):
         y, _ = layer(source)
         np.testing.assert_array_equal(np.array(y), expected)
+
+
+def test_lists_of_steps_from_anywhere(device: pymps.Device, layer: Layer, rng: Rng) -> None:
+    """Steps of a list may come from one buffer or several, in any order and more than once, or from NumPy; results may
+    go down in memory."""
+    one, other, outside = device.array(random_x(rng, 4)), device.array(random_x(rng, 2)), random_x(rng, 1)
+    x = [one[0], one[2], one[1], outside[0], one[1], other[1], other[0], one[3]]
+    expected, _ = layer(np.array(x))
+    y = device.zeros((len(x), BATCH, OUTPUTS))
+    for out in ([*y], [*y[::-1]], [*np.zeros_like(y)], [*y[:3], *np.zeros_like(y[3:])]):
+        result, _ = layer(x, out=out)
+        assert result is out
+        np.testing.assert_array_equal(np.array(out), expected)
+
+
+def test_other_arrays_over_one_buffer(device: pymps.Device, rng: Rng) -> None:
+    """In turn, and from several threads at the same time: each call sees its own shapes and element type."""
+    memory = device.array(rng.integers(0, 2, (6, 4, 12)).astype(np.float16))
+    xs = [
+        memory,
+        memory[:, :2],
+        memory.reshape(6, 8, 6),
+        memory.view(np.float32),
+        memory[::2, ::2, 6:],
+        memory[..., :6],
+    ]
+    layers = {
+        features: inference_layer(device, conventional.full(rng, "LSTM", features, OUTPUTS)) for features in (6, 12)
+    }
+    expected = [layers[x.shape[2]](np.array(x))[0] for x in xs]
+
+    def run_all(start: int) -> None:
+        for i in range(start, start + 10 * len(xs)):
+            x = xs[i % len(xs)]
+            np.testing.assert_array_equal(layers[x.shape[2]](x)[0], expected[i % len(xs)])
+
+    run_all(0)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run_all, range(4)))
 
 
 def test_list_and_array_agree(layer: Layer, rng: Rng) -> None:

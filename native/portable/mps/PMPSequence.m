@@ -97,6 +97,7 @@ static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t co
 
 void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice> device, PMPEncoding encoding) {
     NSUInteger rows = NSUIntegerMax, greatest = 0;
+    size_t element = 1; // a power of two
     if (sequence->steps == 0) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@: no matrix, expected at least one",
                                 sequence->name);
@@ -104,10 +105,11 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
     for (NSUInteger step = 0; step < sequence->steps; step++) {
         if (!repeats(sequence, step)) {
             check_matrix(sequence, step, columns, device, encoding);
+            element = element_bytes(sequence->matrices[step]);
             greatest = 0; // until an offset asks
         }
         NSUInteger offset = offset_at(sequence, step);
-        if (offset > greatest || offset % sizeof(float) != 0) {
+        if (offset > greatest || (offset & (element - 1)) != 0) {
             greatest = check_offset(sequence, step, encoding);
         }
         if (sequence->matrices[step]->_rows > rows) {
