@@ -65,6 +65,21 @@ def activated(neuron: Neuron, u: Inexact) -> Inexact:
 NOTHING = Inexact(np.zeros(()))
 
 
+def integer_error(layer: Layer, gate: Gate, h: Array) -> Array | float:
+    """How far U h may be off where a device keeps a U of float16 weights as 16-bit integers, and h with it.
+
+    It may where outputs are many and a neuron holds h within (-1, 1). A weight is then off by up to 2^-12 of the root
+    mean square of its output's weights, h by 2^-16 of its largest.
+    """
+    bounded = gate.neuron.type in (ref.SIGMOID, ref.TANH)
+    if layer.use_float32_weights or layer.outputs < 64 or gate.U is None or not bounded:
+        return 0.0
+    magnitude = np.abs(np.where(np.isfinite(h), h, 0.0))
+    rms = np.sqrt(np.mean(np.square(gate.U, dtype=np.float64), axis=1))
+    of_weights = 2.0**-12 * magnitude.sum(axis=-1, keepdims=True) * rms
+    return of_weights + 2.0**-16 * magnitude.max(axis=-1, keepdims=True) * np.abs(gate.U).sum(axis=1)
+
+
 def gate_sum(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHING) -> Inexact:
     """What goes into a gate's neuron. The roundings of a sum take a random walk."""
     steps = max(1.0, math.sqrt(layer.inputs + layer.outputs) / 2)
@@ -72,7 +87,7 @@ def gate_sum(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHIN
     positive = replace(gate, **{name: np.abs(numbers) for name, numbers in present.items()})
     magnitude = pre_activation(layer, positive, np.abs(x), np.abs(h.value), np.abs(m.value))
     carried = recurrent_terms(positive, *(np.broadcast_to(part.error, part.value.shape) for part in (h, m)))
-    error = steps * EPSILON * magnitude + carried + SMALLEST
+    error = steps * EPSILON * magnitude + carried + integer_error(layer, gate, h.value) + SMALLEST
     return Inexact(pre_activation(layer, gate, x, h.value, m.value), error)
 
 
