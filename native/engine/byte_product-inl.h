@@ -135,7 +135,7 @@ HWY_NOINLINE void DotWhole(const uint8_t *w, size_t quad_stride, size_t quads, c
     const hn::RebindToSigned<decltype(d)> di;
     hn::Vec<decltype(d)> totals[kVectors];
     for (auto &total : totals)
-        total = hn::ConvertTo(d, hn::Set(di, -kByteCentre * x.header().sum));
+        total = hn::Set(d, -float{kByteCentre} * x.header().sum);
     const int16_t *values = x.whole();
     for (size_t quad = 0; quad < quads;) {
         hn::Vec<decltype(di)> sums[kVectors];
@@ -160,7 +160,7 @@ HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_st
     if (weights.is_wide())
         return DotSplit<kRows, kVectors, 2>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
                                             dots_stride);
-    if (HasByteProducts())
+    if (IsSplit(weights.columns()))
         return DotSplit<kRows, kVectors, 1>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
                                             dots_stride);
 #endif
@@ -184,10 +184,9 @@ HWY_INLINE void DotPanel(const ByteWeights &weights, const uint8_t *w, size_t ve
 inline void AddDots(const ByteWeights &weights, const Block &panel, size_t layer_gates, const QuantizedHeader &x,
                     const float *dots, float *sums) {
     const hn::ScalableTag<float> d;
-    const hn::RebindToSigned<decltype(d)> di;
     const size_t gates = weights.gate_count();
     const float *const steps = weights.Steps(panel.first), *const minima = weights.Minima(panel.first);
-    const auto scale = hn::Set(d, x.scale), x_sum = hn::Mul(scale, hn::ConvertTo(d, hn::Set(di, x.sum)));
+    const auto scale = hn::Set(d, x.scale), x_sum = hn::Mul(scale, hn::Set(d, x.sum));
     for (size_t vector = 0, v = 0; vector < panel.vectors; ++vector) {
         for (size_t slot = 0; slot < gates; ++slot, ++v) {
             float *const sum = sums + (vector * layer_gates + weights.gate(slot)) * kLanes;

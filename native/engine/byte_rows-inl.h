@@ -41,10 +41,15 @@ inline bool HasByteProducts() {
 #endif
 }
 
+/* Whether rows of so many columns are split: sums of 16-bit weights fit an int32 that far. */
+inline bool IsSplit(size_t columns) {
+    return columns <= ByteWeights::kMostWideColumns && HasByteProducts();
+}
+
 /* What stands before the integers of a row. */
 struct QuantizedHeader {
     float scale;
-    int32_t sum;               // of the integers
+    float sum;                 // of the integers
     int32_t high_sum, low_sum; // of their two parts, where they are split
 };
 
@@ -79,53 +84,77 @@ HWY_INLINE int32_t LargestMagnitude(const float *row, size_t columns) {
     return hn::GetLane(hn::MaxOfLanes(di, largest));
 }
 
-/* Writes a vector of a row's integers to its place, and adds it to the sums. */
-template <class VI>
-HWY_INLINE void StoreQuantized(VI values, size_t at, const QuantizedRow &row, VI *high_sum, VI *sum) {
-    const hn::DFromV<VI> di;
-    *sum = hn::Add(*sum, values);
-    if (HasByteProducts()) {
-        const hn::Rebind<int8_t, decltype(di)> d8;
-        const auto high = hn::ShiftRight<8>(hn::Add(values, hn::Set(di, 128)));
-        *high_sum = hn::Add(*high_sum, high);
-        hn::StoreU(hn::DemoteTo(d8, high), d8, row.high() + at);
-        hn::StoreU(hn::DemoteTo(d8, hn::Sub(values, hn::ShiftLeft<8>(high))), d8, row.low() + at);
-    } else {
-        const hn::Rebind<int16_t, decltype(di)> d16;
-        hn::StoreU(hn::DemoteTo(d16, values), d16, row.whole() + at);
-    }
-}
+/* Writes the integers of a row vector by vector, and sums them. */
+template <bool kSplit> class QuantizedWriter {
+    using D = hn::ScalableTag<float>;
+    using DI = hn::RebindToSigned<D>;
 
-inline void QuantizeRow(const float *from, size_t columns, const QuantizedRow &to) {
+  public:
+    explicit QuantizedWriter(const QuantizedRow &row) : row_(row) {}
+
+    HWY_INLINE void Write(hn::Vec<DI> values, size_t at) {
+        if constexpr (kSplit) {
+            const hn::Rebind<int8_t, DI> d8;
+            const auto high = hn::ShiftRight<8>(hn::Add(values, hn::Set(DI(), 128)));
+            const auto low = hn::Sub(values, hn::ShiftLeft<8>(high));
+            hn::StoreU(hn::DemoteTo(d8, high), d8, row_.high() + at);
+            hn::StoreU(hn::DemoteTo(d8, low), d8, row_.low() + at);
+            high_sum_ = hn::Add(high_sum_, high);
+            low_sum_ = hn::Add(low_sum_, low);
+        } else {
+            const hn::Rebind<int16_t, DI> d16;
+            hn::StoreU(hn::DemoteTo(d16, values), d16, row_.whole() + at);
+            sum_ = hn::Add(sum_, hn::ConvertTo(D(), values));
+        }
+    }
+
+    HWY_INLINE void Finish(float scale, size_t columns) const {
+        QuantizedHeader &header = row_.header();
+        header.scale = scale;
+        if constexpr (kSplit) {
+            header.high_sum = hn::GetLane(hn::SumOfLanes(DI(), high_sum_));
+            header.low_sum = hn::GetLane(hn::SumOfLanes(DI(), low_sum_));
+            header.sum = 256.0f * static_cast<float>(header.high_sum) + static_cast<float>(header.low_sum);
+        } else {
+            header.sum = hn::GetLane(hn::SumOfLanes(D(), sum_));
+            for (size_t quad = 0; quad < columns; quad += kQuad)
+                std::swap(row_.whole()[quad + 1], row_.whole()[quad + 2]);
+        }
+    }
+
+  private:
+    const QuantizedRow &row_;
+    hn::Vec<DI> high_sum_ = hn::Zero(DI()), low_sum_ = hn::Zero(DI());
+    hn::Vec<D> sum_ = hn::Zero(D());
+};
+
+template <bool kSplit> HWY_INLINE void QuantizeRowAs(const float *from, size_t columns, const QuantizedRow &to) {
     const hn::ScalableTag<float> d;
-    const hn::RebindToSigned<decltype(d)> di;
     constexpr size_t kVector = hn::MaxLanes(d);
     const int32_t bits = LargestMagnitude(from, columns);
     float largest;
     std::memcpy(&largest, &bits, sizeof(largest));
     const bool is_number = bits < 0x7F800000, is_zero = largest < 0x1p-100f; // so small that its inverse is in danger
-    const float inverse = !is_number || is_zero ? 0 : kMostQuantized / largest;
+    const auto inverse = hn::Set(d, !is_number || is_zero ? 0 : kMostQuantized / largest);
 
-    auto high_sum = hn::Zero(di), sum = hn::Zero(di);
+    QuantizedWriter<kSplit> writer(to);
     size_t i = 0;
     for (; i + kVector <= columns; i += kVector)
-        StoreQuantized(hn::NearestInt(hn::Mul(hn::LoadU(d, from + i), hn::Set(d, inverse))), i, to, &high_sum, &sum);
-    const size_t end = RoundUp(columns, kAlignment);
-    for (; i < end; i += kVector) {
+        writer.Write(hn::NearestInt(hn::Mul(hn::LoadU(d, from + i), inverse)), i);
+    for (; i < RoundUp(columns, kAlignment); i += kVector) {
         HWY_ALIGN float rest[kVector] = {};
         if (i < columns)
             std::memcpy(rest, from + i, (columns - i) * sizeof(float));
-        StoreQuantized(hn::NearestInt(hn::Mul(hn::Load(d, rest), hn::Set(d, inverse))), i, to, &high_sum, &sum);
+        writer.Write(hn::NearestInt(hn::Mul(hn::Load(d, rest), inverse)), i);
     }
-    QuantizedHeader &header = to.header();
-    header.scale = !is_number ? largest - largest : is_zero ? 0 : largest / kMostQuantized;
-    header.sum = hn::GetLane(hn::SumOfLanes(di, sum));
-    header.high_sum = hn::GetLane(hn::SumOfLanes(di, high_sum));
-    header.low_sum = header.sum - 256 * header.high_sum;
-    if (!HasByteProducts()) {
-        for (size_t quad = 0; quad < columns; quad += kQuad)
-            std::swap(to.whole()[quad + 1], to.whole()[quad + 2]);
-    }
+    writer.Finish(!is_number ? largest - largest : is_zero ? 0 : largest / kMostQuantized, columns);
+}
+
+inline void QuantizeRow(const float *from, size_t columns, const QuantizedRow &to) {
+    if (IsSplit(columns))
+        QuantizeRowAs<true>(from, columns, to);
+    else
+        QuantizeRowAs<false>(from, columns, to);
 }
 
 /* Some of them one after the other. */

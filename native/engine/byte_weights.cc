@@ -101,7 +101,7 @@ constexpr size_t kLeastWideOutputs = 64;
 /* float16 rounds a weight by up to 2^-12 of itself, this by up to half a step. They are taken as equal where a step is
  * at most 2^-11 of the root mean square of an output's weights. */
 bool ByteWeights::FitsWide(const PartSource &source, size_t gate_count, size_t outputs) {
-    if (outputs < kLeastWideOutputs)
+    if (outputs < kLeastWideOutputs || source.columns > kMostWideColumns)
         return false;
     for (size_t gate = 0; gate < gate_count; ++gate) {
         for (size_t output = 0; output < outputs; ++output) {

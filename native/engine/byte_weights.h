@@ -29,6 +29,9 @@ class ByteWeights {
      * runs out. */
     bool Pack(const Panels &panels, const pymps_engine_bytes *gates, size_t gate_count, size_t columns);
 
+    /* Of 16-bit weights: their sums fit an int32 that far. */
+    static constexpr size_t kMostWideColumns = 32768;
+
     /* Whether all gates of the source can be kept in 16 bits without losing what float16 keeps, and are worth it: see
      * PackWide. */
     static bool FitsWide(const PartSource &source, size_t gate_count, size_t outputs);

@@ -34,21 +34,23 @@ Floats Products(const Bytes &bytes, size_t columns, Part part, Floats rows) {
     return y;
 }
 
-/* The tolerance is that of a random walk: of the norm of the weights times the largest number that they multiply. */
+/* The tolerance is that of a random walk, of the norm of the weights times the largest number that they multiply; and
+ * float32's, where long sums do not cancel. */
 void CheckProducts(const Bytes &bytes, size_t columns, Part part, const Floats &rows) {
     const size_t outputs = bytes.minima.size();
     const Floats y = Products(bytes, columns, part, rows);
     for (size_t i = 0; i < y.size(); ++i) {
         const float *row = rows.data() + i / outputs * columns;
-        double expected = 0, squares = 0, largest = 0;
+        double expected = 0, magnitude = 0, squares = 0, largest = 0;
         for (size_t k = 0; k < columns; ++k) {
             const double weight = bytes.At(i % outputs, k);
             expected += weight * row[k];
+            magnitude += std::fabs(weight * row[k]);
             squares += weight * weight;
             largest = std::max(largest, std::fabs(double(row[k])));
         }
         const double error = std::fabs(y[i] - expected);
-        if (!test::Check(error <= test::kByteTolerance * std::sqrt(squares) * largest,
+        if (!test::Check(error <= test::kByteTolerance * std::sqrt(squares) * largest + 1e-6 * magnitude,
                          "part %d, %zu to %zu, row %zu: %g, expected %g", part, columns, outputs, i / outputs,
                          double(y[i]), expected))
             return;
@@ -90,6 +92,19 @@ void TestEveryByte() {
     }
 }
 
+/* Sums that nothing cancels, of so many columns that 32 bits would not hold them by far. */
+void TestLongSums() {
+    constexpr size_t kOutputs = 3;
+    for (const size_t columns : {600, 32768, 32769, 150000}) {
+        Bytes bytes(kOutputs, columns, 1);
+        for (const uint8_t extreme : {0, 255}) {
+            std::fill(bytes.values.begin(), bytes.values.end(), extreme);
+            for (const float number : {1.0f, -1.0f})
+                CheckProducts(bytes, columns, kInput, Floats(columns, number));
+        }
+    }
+}
+
 /* NaN makes all of its row NaN, infinity nothing finite; whichever column it is in, and no matter how large the others
  * of the row are. Other rows are as they were. */
 void TestNoNumbers() {
@@ -122,6 +137,7 @@ int main() {
         TestSizes();
         TestScales();
         TestEveryByte();
+        TestLongSums();
         TestNoNumbers();
     });
     return test::Report();
