@@ -45,7 +45,8 @@ void CheckProducts(const Bytes &bytes, size_t columns, Part part, const Floats &
         for (size_t k = 0; k < columns; ++k) {
             const double weight = bytes.At(i % outputs, k);
             expected += weight * row[k];
-            magnitude += std::fabs(weight * row[k]);
+            magnitude += (std::fabs(bytes.minima[i % outputs]) + 255 * std::fabs(bytes.steps[i % outputs])) *
+                         std::fabs(double(row[k]));
             squares += weight * weight;
             largest = std::max(largest, std::fabs(double(row[k])));
         }
