@@ -18,7 +18,8 @@ test-neon:
 	@echo "test-neon: skipped; this machine has NEON, and \`make -C native test\` tries it"
 else
 test-neon:
-	@if ./neon.sh $(NEON_SYSROOT); then $(MAKE) --no-print-directory --jobs=$$(nproc) run-neon; fi
+	@./neon.sh $(NEON_SYSROOT); status=$$?; if test $$status = 0; then \
+	    $(MAKE) --no-print-directory --jobs=$$(nproc) run-neon; else test $$status = 77; fi
 endif
 
 run-neon: $(NEON_TESTS:%=%.run)

@@ -2,7 +2,7 @@
 # Prepares what test-neon needs. The emulator and a linker are installed by apt as root where they are missing; the
 # libraries and headers of an arm64 Debian are only unpacked into the directory that is named, by apt with a state of
 # its own: this machine's packages do not change, nor need they be of the same versions. Where that can't be done, it
-# says why and fails.
+# says why and exits with 77.
 set -eu
 SYSROOT=$1
 TOOLS="qemu-user lld"
@@ -10,7 +10,7 @@ STATE=$SYSROOT.apt
 
 skip() {
     echo "test-neon: skipped; it needs the packages $TOOLS, and $PACKAGES of Debian's arm64 ($1)"
-    exit 1
+    exit 77
 }
 
 PACKAGES="libhwy-dev and libstdc++-dev"

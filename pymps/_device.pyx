@@ -285,6 +285,10 @@ def devices():
     ------
     ImportError
         The native library is missing or does not fit.
+    ValueError
+        $PYMPS_NUM_THREADS is no number of threads.
+    DeviceError
+        $PYMPS_PORTABLE_TARGET can't be had, or threads have run out.
     """
     cdef size_t backend_count = 0, device_count, b
     cdef const pymps_backend **table = backends(&backend_count)

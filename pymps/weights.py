@@ -111,6 +111,11 @@ class WeightSource(Immutable):
         WeightSource
             With `ranges`. Each weight is off by half a step at most; all the rest is as it was.
 
+        Notes
+        -----
+        The portable device multiplies such weights by activations that it rounds too, each by up to 2**-16 of the
+        largest in its row: bring the features of `x` to a common scale.
+
         Raises
         ------
         TypeError

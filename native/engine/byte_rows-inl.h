@@ -130,22 +130,25 @@ template <bool kSplit> class QuantizedWriter {
 
 template <bool kSplit> HWY_INLINE void QuantizeRowAs(const float *from, size_t columns, const QuantizedRow &to) {
     const hn::ScalableTag<float> d;
+    const hn::RebindToSigned<decltype(d)> di;
     constexpr size_t kVector = hn::MaxLanes(d);
     const int32_t bits = LargestMagnitude(from, columns);
     float largest;
     std::memcpy(&largest, &bits, sizeof(largest));
     const bool is_number = bits < 0x7F800000, is_zero = largest < 0x1p-100f; // so small that its inverse is in danger
     const auto inverse = hn::Set(d, !is_number || is_zero ? 0 : kMostQuantized / largest);
+    const auto quantized = [&](auto values)
+                               HWY_ATTR { return is_number ? hn::NearestInt(hn::Mul(values, inverse)) : hn::Zero(di); };
 
     QuantizedWriter<kSplit> writer(to);
     size_t i = 0;
     for (; i + kVector <= columns; i += kVector)
-        writer.Write(hn::NearestInt(hn::Mul(hn::LoadU(d, from + i), inverse)), i);
+        writer.Write(quantized(hn::LoadU(d, from + i)), i);
     for (; i < RoundUp(columns, kAlignment); i += kVector) {
         HWY_ALIGN float rest[kVector] = {};
         if (i < columns)
             std::memcpy(rest, from + i, (columns - i) * sizeof(float));
-        writer.Write(hn::NearestInt(hn::Mul(hn::Load(d, rest), inverse)), i);
+        writer.Write(quantized(hn::Load(d, rest)), i);
     }
     writer.Finish(!is_number ? largest - largest : is_zero ? 0 : largest / kMostQuantized, columns);
 }

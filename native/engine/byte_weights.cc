@@ -16,11 +16,16 @@ float RoundToHalf(float weight) {
     return FloatFromHalf(HalfFromFloat(weight));
 }
 
-/* The power of two of which the largest of an output's weights is at most kMostSteps times as much. */
+/* The power of two of which the largest of an output's weights is at most kMostSteps times as much; infinite where
+ * float16 has no room for it. */
 float WideStep(const float *weights, size_t columns) {
     float largest = 0;
-    for (size_t column = 0; column < columns; ++column)
-        largest = std::max(largest, std::abs(RoundToHalf(weights[column])));
+    for (size_t column = 0; column < columns; ++column) {
+        const float magnitude = std::abs(RoundToHalf(weights[column]));
+        if (!(magnitude <= 65504)) // a NaN neither
+            return INFINITY;
+        largest = std::max(largest, magnitude);
+    }
     if (largest == 0)
         return 1;
     int exponent;
@@ -28,10 +33,16 @@ float WideStep(const float *weights, size_t columns) {
     return std::ldexp(1.0f, exponent);
 }
 
-float RootMeanSquare(const float *weights, size_t columns) {
+/* A weight as float16, in whole steps. */
+int InSteps(float weight, float step) {
+    return static_cast<int>(std::nearbyint(RoundToHalf(weight) / step));
+}
+
+/* Of the weights that are kept: so an archive of them decides as what it was made of. */
+float RootMeanSquare(const float *weights, size_t columns, float step) {
     double squares = 0;
     for (size_t column = 0; column < columns; ++column)
-        squares += double(weights[column]) * weights[column];
+        squares += std::pow(double(step) * InSteps(weights[column], step), 2);
     return static_cast<float>(std::sqrt(squares / double(columns)));
 }
 
@@ -57,7 +68,7 @@ bool ByteWeights::Allocate(const Panels &panels) {
 
 size_t ByteWeights::ByteAt(const Panels &panels, size_t slot, size_t output, size_t column) const {
     const size_t vector = output / lanes_, bytes = kQuad * lanes_ * planes();
-    size_t first = 0;
+    size_t first = vector / panels.panel_vectors * panels.panel_vectors; // behind it only narrower ones
     while (vector - first >= panels.Width(first))
         first += panels.Width(first);
     const size_t in_panel = (column / kQuad * panels.Width(first) + vector - first) * gate_count_ + slot;
@@ -108,8 +119,11 @@ bool ByteWeights::FitsWide(const PartSource &source, size_t gate_count, size_t o
             if (source.gates[gate] == nullptr)
                 return false;
             const float *weights = source.gates[gate] + output * source.columns;
-            const float step = WideStep(weights, source.columns), rms = RootMeanSquare(weights, source.columns);
-            if (rms != 0 && !(step <= rms * 0x1p-11f && step >= 0x1p-100f && rms < 65504))
+            const float step = WideStep(weights, source.columns);
+            if (!std::isfinite(step))
+                return false;
+            const float rms = RootMeanSquare(weights, source.columns, step);
+            if (rms != 0 && step > rms * 0x1p-11f)
                 return false;
         }
     }
@@ -121,8 +135,7 @@ void ByteWeights::SetOutput(const Panels &panels, size_t slot, size_t output, co
     steps_[FloatAt(slot, output)] = step;
     minima_[FloatAt(slot, output)] = -kWideOffset / 256 * step;
     for (size_t column = 0; column < columns_; ++column) {
-        const int steps = static_cast<int>(std::nearbyint(RoundToHalf(weights[column]) / step));
-        const unsigned value = static_cast<unsigned>(steps + kWideOffset);
+        const unsigned value = static_cast<unsigned>(InSteps(weights[column], step) + kWideOffset);
         uint8_t *const high = values_.get() + ByteAt(panels, slot, output, column);
         high[0] = static_cast<uint8_t>(value >> 8);
         high[kQuad * lanes_] = static_cast<uint8_t>(value);

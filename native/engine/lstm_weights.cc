@@ -55,7 +55,8 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
     }
     if (!CopyNeurons(lstm) || !PackBytes(lstm))
         return false;
-    // The usual neurons keep h0 within (-1, 1), where integers are as good as floats.
+    // The usual neurons keep the h0 that they make within (-1, 1), where integers are as good as floats; of a caller's
+    // own, numbers below 2^-16 of the largest are lost.
     PartSource &recurrent = parts[kRecurrentPart];
     if (may_be_wide && lstm.half_weights && usual_neurons &&
         ByteWeights::FitsWide(recurrent, kMaxGates, panels.outputs)) {

@@ -15,6 +15,8 @@ class Placement {
 #ifdef __linux__
     /* By the waker. */
     void KeepOff(pthread_t thread) {
+        if (is_kept_off_) // it has not run since
+            return;
         cpu_set_t others;
         const int own = sched_getcpu();
         is_kept_off_ = own >= 0 && pthread_getaffinity_np(thread, sizeof allowed_, &allowed_) == 0;

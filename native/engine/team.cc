@@ -12,12 +12,13 @@ using std::chrono::microseconds;
  * until the helper runs (measured on a virtual machine with two processors, where the other one has halted). */
 constexpr microseconds kAwakeTime{50};
 
-/* A run of this much work outlasts a wake several times. */
-constexpr size_t kLongWork = 4000000;
+/* A run of this much work outlasts a wake by far: one row takes 170 us and more, its weights being beyond any one core's
+ * cache. */
+constexpr size_t kLongWork = 1500000;
 /* Shorter runs wake helpers where not more than this goes by between the end of one and the next. */
 constexpr microseconds kCloseTime{100};
-/* What one thread does, roughly. */
-constexpr size_t kWorkPerMicrosecond = 10000;
+/* What one thread does at least: so little where one row's weights come from memory. */
+constexpr size_t kWorkPerMicrosecond = 3000;
 
 /* A waiting thread looks again after each pause (30 to 140 cycles). It gives its core to others after the first few
  * microseconds, and then ever again: there may be more threads than cores. */
@@ -81,7 +82,7 @@ bool pymps_engine_team::Start() {
     return true;
 }
 
-/* Signals are for the program's own threads: a helper takes none. */
+/* Signals are for the program's own threads: a helper takes none but those that it raises itself, and a profiler's. */
 bool pymps_engine_team::StartHelper(size_t index) {
     Helper &helper = helpers_[index];
     helper.begun = helper.done = 0;
@@ -92,6 +93,9 @@ bool pymps_engine_team::StartHelper(size_t index) {
     pthread_cond_init(&helper.woken, nullptr);
     sigset_t all, before;
     sigfillset(&all);
+    const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGPROF};
+    for (const int signal : kept)
+        sigdelset(&all, signal);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const bool is_started = pthread_create(&helper.pthread, nullptr, Main, &helper) == 0;
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -190,8 +194,10 @@ void pymps_engine_team::WakeSleepers() {
         if (!helper.is_asleep.load())
             continue;
         pthread_mutex_lock(&helper.mutex);
-        helper.is_asleep.store(false, std::memory_order_relaxed);
-        helper.placement.KeepOff(helper.pthread);
+        if (helper.is_asleep.load(std::memory_order_relaxed)) { // and has not seen the epoch by itself
+            helper.is_asleep.store(false, std::memory_order_relaxed);
+            helper.placement.KeepOff(helper.pthread);
+        }
         pthread_mutex_unlock(&helper.mutex);
         pthread_cond_signal(&helper.woken);
     }

@@ -48,7 +48,7 @@ struct Share {
 
 /* How a step is shared out: by panels, so that each thread keeps its part of the weights in its own cache, unless they
  * are so few that one thread would have much more to do than another; by rows then, of which a thread takes whole
- * tiles. Either way the tiles are those of a single thread, and so is every sum. */
+ * tiles. Either way panels and row tiles are those of a single thread, and so is every sum. */
 struct Cut {
     size_t panels, row_tiles = 1;
     size_t threads = 1;

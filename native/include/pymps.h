@@ -66,7 +66,8 @@ typedef struct pymps_neuron {
 /* What an MPSCNNConvolutionDataSource hands out: weights[output][input], row-major, without padding. Memory weights of
  * one input channel are a diagonal. uint8 weights come with exactly one of two ways to read a byte u: `ranges`,
  * w = u / 255 * (max - min) + min, or `lookup_table`, w = lookup_table[u]. In the portable backend input and recurrent
- * weights with ranges stay bytes, also in archives; others become floats. */
+ * weights with ranges stay bytes, also in archives, and are multiplied by activations rounded to 2^-16 of the largest
+ * in their row; others become floats. */
 typedef struct pymps_weights {
     const void *data;
     pymps_data_type data_type;

@@ -46,7 +46,7 @@ static bool has_layout(MPSMatrix *object, const pymps_matrix *matrix) {
 }
 
 // A matrix at the start of its buffer, with a new reference. The buffer keeps it for the next call, of any thread:
-// whoever uses the one that is kept takes it away meanwhile.
+// to encode with a matrix does not change it.
 static MPSMatrix *matrix_of_buffer(const pymps_matrix *matrix) {
     pymps_buffer *buffer = matrix->buffer;
     MPSMatrix *kept = (MPSMatrix *)atomic_exchange(&buffer->matrix, NULL);

@@ -102,6 +102,29 @@ void TestSingleGate() {
     CheckRead(owned, 0, 1, gate.u, sizes.half);
 }
 
+/* What is read back makes the same layer again, to the last bit: also where a row is next to nothing, holds one weight
+ * that is far larger than the others, or overflows float16. */
+void TestHalvesAgain(float scale, float outlier) {
+    const size_t outputs = 70;
+    test::Gate gate;
+    gate.w.floats = test::Random(outputs, 1);
+    gate.u.floats = test::Random(outputs * outputs, 1);
+    gate.neuron = test::TanH();
+    std::transform(gate.u.floats.begin(), gate.u.floats.begin() + outputs, gate.u.floats.begin(),
+                   [&](float weight) { return weight * scale; });
+    gate.u.floats[5 * outputs] += outlier;
+    Floats read[2] = {Floats(outputs * outputs), Floats(outputs * outputs)};
+    for (Floats &back : read) {
+        pymps_engine_single_gate description = {1, outputs, false, /*half_weights=*/true, {}};
+        description.gate = gate.Describe();
+        const Owned owned(pymps_engine_single_gate_create(&description));
+        pymps_engine_layer_read_weights(owned.layer, 0, 1, back.data());
+        test::Check(outlier < 65504 || std::isinf(back[5 * outputs]), "70000 is %g", double(back[5 * outputs]));
+        gate.u.floats = back;
+    }
+    test::Check(read[0] == read[1], "scale %g, outlier %g: other weights", double(scale), double(outlier));
+}
+
 void TestGru() {
     const Sizes sizes;
     test::Gate sources[3];
@@ -180,6 +203,10 @@ int main() {
             TestSingleGate();
             TestGru();
             TestLstm();
+        }
+        for (const float scale : {1.0f, 1e-9f, 100.0f}) {
+            for (const float outlier : {0.0f, 5.0f, 10.0f, 15.0f, 40.0f, 70000.0f})
+                TestHalvesAgain(scale, outlier);
         }
         TestUnitInput();
     });

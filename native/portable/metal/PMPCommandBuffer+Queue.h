@@ -24,6 +24,9 @@ static inline MTLCommandBufferStatus PMPStatus(PMPCommandBuffer *buffer) {
                          : atomic_load_explicit(&buffer->_status, memory_order_acquire);
 }
 
+/// Releases handlers and error. Not under the queue's lock.
+void PMPDropOutcome(PMPCommandBuffer *buffer);
+
 /// Goes back to where a first commit begins; keeps commands and times.
 void PMPRewind(PMPCommandBuffer *buffer);
 

@@ -69,18 +69,22 @@ static void release_blocks(struct PMPPointerArray *blocks) {
     blocks->count = 0;
 }
 
-void PMPRewind(PMPCommandBuffer *buffer) {
+void PMPDropOutcome(PMPCommandBuffer *buffer) {
     release_blocks(&buffer->_scheduledHandlers);
     release_blocks(&buffer->_completedHandlers);
     if (buffer->_error != nil) {
         [buffer->_error release];
         buffer->_error = nil;
     }
+}
+
+void PMPRewind(PMPCommandBuffer *buffer) {
     atomic_store_explicit(&buffer->_status, MTLCommandBufferStatusNotEnqueued, memory_order_relaxed);
     atomic_store_explicit(&buffer->_isFinished, false, memory_order_relaxed);
 }
 
 - (void)clear {
+    PMPDropOutcome(self);
     PMPRewind(self);
     PMPCommandListClear(&_commands);
     PMPReleaseHeldObjects(self);

@@ -192,6 +192,7 @@ static void commit_and_unlock(PMPCommandQueue *queue, PMPCommandBuffer *buffer) 
 }
 
 void PMPCommitAgain(PMPCommandQueue *queue, PMPCommandBuffer *buffer, SEL selector) {
+    PMPDropOutcome(buffer); // before the lock: what is released may come back to this queue
     pthread_mutex_lock(&queue->_lock);
     take_place(queue, selector);
     PMPRewind(buffer);
