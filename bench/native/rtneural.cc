@@ -1,5 +1,5 @@
-/* A step of RTNeural's LSTM whose sizes are known to the compiler, for bench/peers/rtneural.py. Built where a checkout is
- * at hand, as its users build it. */
+/* A step of RTNeural's LSTM whose sizes are known to the compiler, for bench/peers/rtneural.py. Built where a checkout
+ * is at hand, as its users build it. */
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -23,7 +23,7 @@ struct Lstm {
 };
 
 template <int kInputs, int kOutputs> class Sized final : public Lstm {
-public:
+  public:
     Sized() { input = x_; }
 
     void SetWeights(const Rows &w, const Rows &u, const std::vector<float> &b) override {
@@ -45,7 +45,7 @@ public:
 
     const float *Output() const override { return model_.getOutputs(); }
 
-private:
+  private:
     alignas(64) float x_[kInputs] = {};
     RTNeural::ModelT<float, kInputs, kOutputs, RTNeural::LSTMLayerT<float, kInputs, kOutputs>> model_;
 };

@@ -12,8 +12,8 @@ using std::chrono::microseconds;
  * until the helper runs (measured on a virtual machine with two processors, where the other one has halted). */
 constexpr microseconds kAwakeTime{50};
 
-/* A run of this much work outlasts a wake by far: one row takes 170 us and more, its weights being beyond any one core's
- * cache. */
+/* A run of this much work outlasts a wake by far: one row takes 170 us and more, its weights being beyond any one
+ * core's cache. */
 constexpr size_t kLongWork = 1500000;
 /* Shorter runs wake helpers where not more than this goes by between the end of one and the next. */
 constexpr microseconds kCloseTime{100};
