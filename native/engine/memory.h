@@ -29,7 +29,7 @@ inline size_t RoundUp(size_t size, size_t multiple) {
 
 /* Where so much memory is read from end to end, the page tables of small pages cost more than the memory: reading 25 MB
  * that other work has pushed out of the caches takes half the time in huge ones (Sapphire Rapids, virtual). */
-inline constexpr size_t kLeastHugeBytes = size_t{4} << 20;
+inline constexpr size_t kLeastHugeBytes = size_t{2} << 20;
 
 /* Fresh memory in huge pages, where the system has any to give; null when memory runs out. */
 void *MapHugePages(size_t bytes);
