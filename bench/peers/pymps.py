@@ -8,7 +8,7 @@ import numpy as np
 import pymps
 from bench import THREADS
 from bench.cases import GATES, Array, Layer
-from bench.peers import Peer
+from bench.peers import TOLERANCE, Peer
 
 _GATE_NAMES = {
     "lstm": {"i": "input_gate", "f": "forget_gate", "c": "cell_gate", "o": "output_gate"},
@@ -25,6 +25,9 @@ _DESCRIPTORS: dict[str, Any] = {
 @cache
 def device() -> pymps.Device:
     return pymps.Device(threads=THREADS)
+
+
+_TOLERANCE = TOLERANCE | {"float16": 1e-3, "int8": 1e-3}
 
 
 class _Int8(pymps.DataSource):
@@ -67,6 +70,8 @@ def _descriptor(layer: Layer, dtype: str) -> Any:
 
 
 class Step(Peer):
+    tolerance = _TOLERANCE
+
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
         self.stream = pymps.MatrixInferenceLayer(device(), _descriptor(layer, dtype)).stream(batch=1)
@@ -82,6 +87,8 @@ class Step(Peer):
 
 
 class _Sequence(Peer):
+    tolerance = _TOLERANCE
+
     def __init__(self, layer: Layer, dtype: str) -> None:
         super().__init__(layer, dtype)
         case = layer.case

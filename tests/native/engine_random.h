@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <random>
 #include <vector>
 
@@ -33,7 +34,7 @@ inline Floats Random(size_t count, double deviation) {
 
 inline constexpr double kTolerance = 2e-6; // of the scale of the outputs, per step
 
-// The same where half weights may be integers of 16 bits, multiplied with others.
+// The same where half weights may be integers of 16 bits, multiplied with others: on AVX-512, from 64 outputs on.
 inline constexpr double kHalfTolerance = 1e-4;
 
 // The same where weights are bytes: what these are multiplied with may be rounded.
@@ -161,7 +162,10 @@ struct Layer {
         has_bytes = Chance(0.4);
     }
 
-    double Tolerance() const { return has_bytes ? kByteTolerance : half_weights ? kHalfTolerance : kTolerance; }
+    double Tolerance() const {
+        const bool may_be_integers = half_weights && outputs >= 64 && !std::strcmp(pymps_engine_target(), "AVX3");
+        return has_bytes ? kByteTolerance : may_be_integers ? kHalfTolerance : kTolerance;
+    }
     double Deviation() const { return 1 / std::sqrt(double(inputs + 2 * outputs)); }
 
     Floats RandomWeights(size_t count) const { return complete || Chance(0.7) ? Random(count, Deviation()) : Floats(); }
