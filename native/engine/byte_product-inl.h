@@ -59,7 +59,8 @@ PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size
         return bits;
     };
     for (size_t quad = 0; quad < quads; ++quad, w += quad_stride) {
-        FetchAhead<kVectors * kPlanes * kBytes>(w, ahead);
+        if (ahead > 0)
+            FetchBytes<kVectors * kPlanes * kBytes>(w, ahead);
         __m512i x_high[kRows], x_low[kRows];
         PYMPS_UNROLL
         for (size_t r = 0; r < kRows; ++r) {

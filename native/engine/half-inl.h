@@ -48,7 +48,8 @@ template <class D> HWY_INLINE void StoreHalf(hn::Vec<D> v, D d, uint16_t *to) {
 
 #endif
 
-HWY_INLINE void FloatsFromHalves(const uint16_t *from, float *to, size_t count) {
+/* Not inlined: they would burden their callers, which mostly have floats. */
+HWY_NOINLINE inline void FloatsFromHalves(const uint16_t *from, float *to, size_t count) {
     const hn::ScalableTag<float> d;
     size_t i = 0;
     for (; i + hn::MaxLanes(d) <= count; i += hn::MaxLanes(d))
@@ -57,7 +58,7 @@ HWY_INLINE void FloatsFromHalves(const uint16_t *from, float *to, size_t count) 
         to[i] = FloatFromHalf(from[i]);
 }
 
-HWY_INLINE void HalvesFromFloats(const float *from, uint16_t *to, size_t count) {
+HWY_NOINLINE inline void HalvesFromFloats(const float *from, uint16_t *to, size_t count) {
     const hn::ScalableTag<float> d;
     size_t i = 0;
     for (; i + hn::MaxLanes(d) <= count; i += hn::MaxLanes(d))

@@ -44,6 +44,15 @@ HWY_INLINE Grid OfGate(const Grid &gates, LstmGate gate) {
     return {gates.data + gate * kLanes, gates.row_stride, gates.vector_stride};
 }
 
+/* c1 and h1 of the usual neurons, out of the sums of the gates. */
+template <class D>
+HWY_INLINE hn::Vec<D> UsualCell(D d, hn::Vec<D> input, hn::Vec<D> forget, hn::Vec<D> cell, hn::Vec<D> c0) {
+    return hn::MulAdd(Sigmoid32(d, forget), c0, SigmoidTimesTanh32(d, input, cell));
+}
+template <class D> HWY_INLINE hn::Vec<D> UsualOutput(D d, hn::Vec<D> output, hn::Vec<D> c1) {
+    return SigmoidTimesTanh32(d, output, c1);
+}
+
 /* c1 = F c0 + I C. Overwrites the gates. */
 inline void UpdateCells(const LstmWeights &weights, const Block &block, const Grid &gates, const Grid &c0,
                         const Grid &c1) {
@@ -57,9 +66,9 @@ inline void UpdateCells(const LstmWeights &weights, const Block &block, const Gr
     if (weights.usual_neurons) {
         for (size_t r = 0; r < block.rows; ++r) {
             for (size_t v = 0; v < block.vectors; ++v) {
-                const auto f = Sigmoid32(d, hn::Load(d, forget.At(r, v)));
-                const auto fresh = SigmoidTimesTanh32(d, hn::Load(d, input.At(r, v)), hn::Load(d, cell.At(r, v)));
-                hn::Store(hn::MulAdd(f, hn::Load(d, c0.At(r, v)), fresh), d, c1.At(r, v));
+                const auto c = UsualCell(d, hn::Load(d, input.At(r, v)), hn::Load(d, forget.At(r, v)),
+                                         hn::Load(d, cell.At(r, v)), hn::Load(d, c0.At(r, v)));
+                hn::Store(c, d, c1.At(r, v));
             }
         }
         return;
@@ -86,7 +95,7 @@ inline void UpdateOutputs(const LstmWeights &weights, const Block &block, const 
         for (size_t r = 0; r < block.rows; ++r) {
             for (size_t v = 0; v < block.vectors; ++v) {
                 const auto gate = hn::Load(d, output_gates.At(r, v)), c = hn::Load(d, c1.At(r, v));
-                hn::Store(SigmoidTimesTanh32(d, gate, c), d, h1.At(r, v));
+                hn::Store(UsualOutput(d, gate, c), d, h1.At(r, v));
             }
         }
         return;
@@ -99,6 +108,18 @@ inline void UpdateOutputs(const LstmWeights &weights, const Block &block, const 
             ApplyNeuron(weights.cell_to_output.At(channel), c1.At(r, v), h, kLanes);
             hn::Store(hn::Mul(hn::Load(d, gate), hn::Load(d, h)), d, h);
         }
+    }
+}
+
+/* c1 and h1 of some vectors, out of the sums of their gates in registers. */
+template <size_t kVectors, class V>
+HWY_INLINE void UsualNeurons(const V (&sums)[kVectors * kMaxGates], const float *c0, float *c1, float *h1) {
+    const hn::ScalableTag<float> d;
+    for (size_t v = 0; v < kVectors; ++v) {
+        const V *gates = sums + v * kMaxGates;
+        const V c = UsualCell(d, gates[kInputGate], gates[kForgetGate], gates[kCellGate], hn::Load(d, c0 + v * kLanes));
+        hn::Store(c, d, c1 + v * kLanes);
+        hn::Store(UsualOutput(d, gates[kOutputGate], c), d, h1 + v * kLanes);
     }
 }
 

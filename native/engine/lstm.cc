@@ -34,6 +34,12 @@ class Lstm final : public RecurrentLayer {
               Team *team) const override;
     void StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
                   float *output_gate) const;
+    const float *StartRow(size_t first, size_t vectors, const StepInput &input, float *buffer) const;
+    template <size_t kVectors, class Weight>
+    void StepRowPanel(size_t first, size_t width, const StepInput &input, const State &before,
+                      const State &after) const;
+    template <class Weight>
+    void StepRow(size_t begin, size_t end, const StepInput &input, const State &before, const State &after) const;
     void OutputTile(const Block &tile, bool descending, const State &after, float *output_gate) const;
 
     /* Rows of gates, of which each vector has four; and rows of anything else. */
@@ -66,6 +72,56 @@ void Lstm::StartRows(const float *const *x, const QuantizedRows &quantized_x, si
         });
         if (weights_.unit_input)
             AddUnitInput(weights_.panels.outputs, tile, in[0], gates);
+    });
+}
+
+/* What the sums of some vectors of one row begin with; with the products of bytes in it, in `buffer`. */
+const float *Lstm::StartRow(size_t first, size_t vectors, const StepInput &input, float *buffer) const {
+    const float *start = input.started ? input.gates + first * kMaxGates * kLanes : weights_.bias.Slice(first);
+    if (!shape().quantizes_inputs && !shape().quantizes_outputs)
+        return start;
+    const hn::ScalableTag<float> d;
+    const Block panel = {first, vectors, 0, 1, 1, first};
+    for (size_t i = 0; i < vectors * kMaxGates * kLanes; i += kLanes)
+        hn::Store(hn::Load(d, start + i), d, buffer + i);
+    if (!input.started)
+        AddByteProducts(weights_.bytes[kInputPart], panel, kMaxGates, input.quantized_x, buffer, 0);
+    AddByteProducts(weights_.bytes[kRecurrentPart], panel, kMaxGates, input.quantized_h, buffer, 0);
+    return buffer;
+}
+
+/* A panel of one row, from the weights to c1 and h1 without leaving the registers. While its neurons wait for each
+ * other, the next panel's sums have begun. */
+template <size_t kVectors, class Weight>
+HWY_INLINE void Lstm::StepRowPanel(size_t first, size_t width, const StepInput &input, const State &before,
+                                   const State &after) const {
+    if constexpr (kVectors > 1) {
+        if (width < kVectors)
+            return StepRowPanel<kVectors / 2, Weight>(first, width, input, before, after);
+    }
+    const hn::ScalableTag<float> d;
+    HWY_ALIGN float buffer[kVectors * kMaxGates * kLanes];
+    const float *start = StartRow(first, kVectors, input, buffer);
+    hn::Vec<decltype(d)> sums[1][kVectors * kMaxGates];
+    for (size_t v = 0; v < kVectors * kMaxGates; ++v)
+        sums[0][v] = hn::Load(d, start + v * kLanes);
+
+    const PackedWeights &gates = weights_.gates;
+    const float *const rows[] = {input.x, before.h};
+    const Input inputs[] = {{&rows[kInputPart], gates.part(kInputPart).columns},
+                            {&rows[kRecurrentPart], gates.part(kRecurrentPart).columns}};
+    const LstmPart part = input.started ? kRecurrentPart : kInputPart;
+    AddColumns(gates.Slice<Weight>(gates.part(part), first, kVectors), kVectors * kMaxGates * kLanes, inputs + part,
+               kMemoryPart - part, sums, gates.fetch_ahead(), nullptr);
+    const size_t at = first * kLanes;
+    UsualNeurons<kVectors>(sums[0], before.c + at, after.c + at, after.h + at);
+}
+
+/* One row of the usual LSTM, vectors [begin, end). */
+template <class Weight>
+void Lstm::StepRow(size_t begin, size_t end, const StepInput &input, const State &before, const State &after) const {
+    ForEachWidth(weights_.panels, begin, end, input.descending, [&](size_t first, size_t width) HWY_ATTR {
+        StepRowPanel<kPanelVectors, Weight>(first, width, input, before, after);
     });
 }
 
@@ -120,6 +176,15 @@ void Lstm::OutputTile(const Block &tile, bool descending, const State &after, fl
 }
 
 void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
+    if (weights_.is_usual && input.rows == 1) {
+        ForEachShare(team, weights_.panels, [&](size_t begin, size_t end) HWY_ATTR {
+            if (weights_.gates.half())
+                StepRow<uint16_t>(begin, end, input, before, after);
+            else
+                StepRow<float>(begin, end, input, before, after);
+        });
+        return;
+    }
     ForEachTile(team, weights_.panels, input.rows, input.descending,
                 [&](const Block &tile) HWY_ATTR { StepTile(tile, input, before, after, scratch); });
     if (weights_.full_output_memory)

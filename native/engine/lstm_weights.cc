@@ -64,8 +64,13 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
             return false;
         recurrent = {{}, panels.outputs};
     }
-    return gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) &&
-           bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm);
+    if (!gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) ||
+        !bias.Pack(panels, biases, /*half=*/false) || !PackMemory(lstm))
+        return false;
+    const auto is_whole = [&](LstmPart part) { return gates.part(part).gate_count % kMaxGates == 0; };
+    is_usual = usual_neurons && is_whole(kInputPart) && is_whole(kRecurrentPart) && !unit_input &&
+               gates.part(kMemoryPart).gate_count == 0 && !diagonal_memory && !full_output_memory;
+    return true;
 }
 
 bool LstmWeights::Read(size_t gate, size_t part, float *weights) const {

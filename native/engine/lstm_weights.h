@@ -18,6 +18,7 @@ struct LstmWeights {
     bool diagonal_memory = false; /* some V is given, as a vector */
     bool full_output_memory = false;
     bool usual_neurons = false; /* sigmoid gates, tanh for the cell and for gh */
+    bool is_usual = false;      /* these, no V, and a W and a U that all gates have or none */
 
     PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
     PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */

@@ -32,22 +32,27 @@ inline constexpr size_t kTileRows = 6;
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
 /* What will be wanted `ahead` bytes after kBytes at `from`. */
-template <size_t kBytes> HWY_INLINE void FetchAhead(const void *from, size_t ahead) {
+template <size_t kBytes> HWY_INLINE void FetchBytes(const void *from, size_t ahead) {
     for (size_t i = 0; i < kBytes; i += kAlignment)
         hwy::Prefetch(static_cast<const char *>(from) + ahead + i);
 }
 
-/* One row reads its weights for the first time; several find them in the second-level cache, where the tiles before
- * have fetched them to. */
-template <size_t kRows, size_t kVectors, class Weight>
-HWY_INLINE void Fetch(const Weight *w, size_t ahead, const char *&later) {
-    if constexpr (kRows == 1) {
-        FetchAhead<kVectors * kLanes * sizeof(Weight)>(w, ahead);
-    } else {
+/* What a tile fetches with each column of kBytes. One row reads its weights for the first time, some of them from far
+ * away; several rows find them in the second-level cache, where the tiles before have fetched them to. */
+struct FetchNothing {
+    template <size_t kBytes> HWY_INLINE void Column(const void *) {}
+};
+struct FetchAhead {
+    size_t ahead;
+    template <size_t kBytes> HWY_INLINE void Column(const void *w) { FetchBytes<kBytes>(w, ahead); }
+};
+struct FetchLater {
+    const char *later; // a cache line with each column
+    template <size_t kBytes> HWY_INLINE void Column(const void *) {
         __builtin_prefetch(later, 0, 2);
         later += kAlignment;
     }
-}
+};
 
 template <class D> HWY_INLINE hn::Vec<D> LoadWeights(D d, const float *from) {
     return hn::Load(d, from);
@@ -104,7 +109,7 @@ struct Sums {
     size_t start_stride;
     float *out;
     size_t out_stride;
-    size_t ahead = 0;            // how far, in bytes, one row fetches weights ahead
+    size_t ahead = 0;            // how far, in bytes, one row fetches weights ahead; 0: not at all
     const char *later = nullptr; // weights after all these: of them several rows fetch a cache line a column
 
     HWY_INLINE Sums From(size_t vector) const {
@@ -112,25 +117,22 @@ struct Sums {
     }
 };
 
-/* out[r][v] = start[r][v] + sum over the columns of all inputs of w[column][v] * in[r][column], with everything summed
- * in registers. */
-template <size_t kRows, size_t kVectors, class Weight>
-HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
-                          const Sums &sums) {
+template <size_t kRows, size_t kVectors, class Weight, class V, class Fetch>
+HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                           V (&sums)[kRows][kVectors], Fetch fetch) {
     const hn::ScalableTag<float> d;
-    using V = hn::Vec<decltype(d)>;
+    constexpr size_t kBytes = kVectors * kLanes * sizeof(Weight);
     // A tile too small to fill the pipeline sums neighbouring columns apart.
     constexpr size_t kChains = (kSums + kRows * kVectors - 1) / (kRows * kVectors);
     V chains[kChains][kRows][kVectors];
     for (size_t r = 0; r < kRows; ++r) {
         for (size_t v = 0; v < kVectors; ++v) {
-            chains[0][r][v] = hn::Load(d, sums.start + r * sums.start_stride + v * kLanes);
+            chains[0][r][v] = sums[r][v];
             for (size_t chain = 1; chain < kChains; ++chain)
                 chains[chain][r][v] = hn::Zero(d);
         }
     }
 
-    const char *later = sums.later;
     for (const Input *input = inputs; input < inputs + input_count; ++input) {
         const float *rows[kRows];
         for (size_t r = 0; r < kRows; ++r)
@@ -138,12 +140,12 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
         size_t column = 0;
         for (; column + kChains <= input->columns; column += kChains) {
             for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
-                Fetch<kRows, kVectors>(w, sums.ahead, later);
+                fetch.template Column<kBytes>(w);
                 AddColumn(w, rows, column + chain, chains[chain]);
             }
         }
         for (; column < input->columns; ++column, w += column_stride) {
-            Fetch<kRows, kVectors>(w, sums.ahead, later);
+            fetch.template Column<kBytes>(w);
             AddColumn(w, rows, column, chains[0]);
         }
     }
@@ -152,8 +154,38 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
         for (size_t v = 0; v < kVectors; ++v) {
             for (size_t chain = 1; chain < kChains; ++chain)
                 chains[0][r][v] = hn::Add(chains[0][r][v], chains[chain][r][v]);
-            hn::Store(chains[0][r][v], d, sums.out + r * sums.out_stride + v * kLanes);
+            sums[r][v] = chains[0][r][v];
         }
+    }
+}
+
+/* sums[r][v] += sum over the columns of all inputs of w[column][v] * in[r][column], in registers. `ahead` and `later`
+ * as in Sums. */
+template <size_t kRows, size_t kVectors, class Weight, class V>
+HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                           V (&sums)[kRows][kVectors], size_t ahead, const char *later) {
+    if constexpr (kRows > 1)
+        AddColumns(w, column_stride, inputs, input_count, sums, FetchLater{later});
+    else if (ahead > 0)
+        AddColumns(w, column_stride, inputs, input_count, sums, FetchAhead{ahead});
+    else
+        AddColumns(w, column_stride, inputs, input_count, sums, FetchNothing());
+}
+
+/* out = start + all columns, from memory to memory. */
+template <size_t kRows, size_t kVectors, class Weight>
+HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
+                          const Sums &places) {
+    const hn::ScalableTag<float> d;
+    hn::Vec<decltype(d)> sums[kRows][kVectors];
+    for (size_t r = 0; r < kRows; ++r) {
+        for (size_t v = 0; v < kVectors; ++v)
+            sums[r][v] = hn::Load(d, places.start + r * places.start_stride + v * kLanes);
+    }
+    AddColumns(w, column_stride, inputs, input_count, sums, places.ahead, places.later);
+    for (size_t r = 0; r < kRows; ++r) {
+        for (size_t v = 0; v < kVectors; ++v)
+            hn::Store(sums[r][v], d, places.out + r * places.out_stride + v * kLanes);
     }
 }
 

@@ -37,9 +37,7 @@ inline constexpr size_t kMostStartedRows = 2 * kTileRows;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
-    size_t WorkspaceBytes(size_t steps, size_t rows) const final {
-        return Workspace(shape_, steps, rows, nullptr).bytes();
-    }
+    size_t WorkspaceBytes(size_t steps, size_t rows) const final { return Workspace::Bytes(shape_, steps, rows); }
 
     void Run(const pymps_engine_sequence &sequence, void *workspace, Team *team) const final;
 
@@ -55,6 +53,7 @@ class RecurrentLayer : public pymps_engine_layer {
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
                       Team *team) const = 0;
 
+    void RunStep(const pymps_engine_sequence &sequence, const Workspace &workspace, const Teamwork &teamwork) const;
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace,
                     const Teamwork &teamwork) const;
@@ -192,21 +191,36 @@ inline bool RecurrentLayer::IsInPlace(const pymps_engine_state &state) const {
            is_aligned(state.c);
 }
 
+/* A sequence of one step: from state to state in place, where the caller's are fit for it. */
+inline void RecurrentLayer::RunStep(const pymps_engine_sequence &sequence, const Workspace &workspace,
+                                    const Teamwork &teamwork) const {
+    const pymps_engine_matrix &x = sequence.x[0];
+    const pymps_engine_state *const initial = sequence.initial, &result = sequence.states[0];
+    State before = workspace.states[0], after = workspace.states[1];
+    if (initial != nullptr && IsInPlace(*initial))
+        before = {initial->h, initial->c};
+    else
+        LoadState(initial, x.rows, before);
+    const bool writes_in_place = IsInPlace(result);
+    if (writes_in_place)
+        after = {result.h, result.c};
+    WholeStep(x, sequence.descending, workspace, before, after, teamwork);
+    for (size_t r = 0; r < x.rows; ++r)
+        StoreRow(after.h + r * shape_.stride, sequence.y[0], r, shape_.outputs);
+    if (!writes_in_place)
+        StoreState(after, x.rows, result);
+}
+
 inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
     const size_t all_rows = sequence.x[0].rows;
-    Workspace workspace(shape_, sequence.steps, all_rows, memory);
-    State *before = &workspace.states[0], *after = &workspace.states[1];
+    const Workspace workspace(shape_, sequence.steps, all_rows, memory);
     const Teamwork teamwork = ShareWork(sequence, team);
-    const bool one_step = sequence.steps == 1;
-    const bool reads_in_place = one_step && sequence.initial != nullptr && IsInPlace(*sequence.initial);
-    const bool writes_in_place = one_step && IsInPlace(sequence.states[0]);
-    if (reads_in_place)
-        *before = {sequence.initial->h, sequence.initial->c};
-    else
-        LoadState(sequence.initial, all_rows, *before);
-    if (writes_in_place)
-        *after = {sequence.states->h, sequence.states->c};
+    if (sequence.steps == 1)
+        return RunStep(sequence, workspace, teamwork);
 
+    State states[] = {workspace.states[0], workspace.states[1]};
+    State *before = &states[0], *after = &states[1];
+    LoadState(sequence.initial, all_rows, *before);
     size_t chunk_end = 0;
     float *gates = nullptr;                // of the next step, if it was started with its chunk
     bool descending = sequence.descending; // steps take turns: each begins with what the one before has read last
@@ -242,7 +256,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
         KeepRows(*after, next_rows, x.rows, *before);
         std::swap(before, after);
     }
-    if (sequence.state_count == 1 && !writes_in_place)
+    if (sequence.state_count == 1)
         StoreState(*before, all_rows, sequence.states[0]);
 }
 

@@ -46,12 +46,6 @@ void RegisterProcess() {
     pthread_atfork(nullptr, nullptr, CountProcess);
 }
 
-/* Less is not shared out. A fork and its join take 0.4 us, and the other core has to fetch half of the state. Measured
- * on two cores of a Xeon with AVX-512, one row, float32 and float16 weights: two threads need 0.95 to 1.2 times as long
- * as one for 100 000 multiply-adds, as long for 160 000, half to 0.75 times for 260 000 to 400 000. Batches of narrow
- * layers have more to do beside: 130 000 (64 rows of 16 to 16 channels) take 1.1 times as long. */
-constexpr size_t kSharedWork = 200000;
-
 } // namespace
 
 pymps_engine_team::~pymps_engine_team() {
@@ -214,22 +208,6 @@ bool pymps_engine_team::HasSleepers() const {
 bool pymps_engine_team::IsForked() const {
     return process_ != process.load(std::memory_order_relaxed);
 }
-
-namespace pymps::engine {
-
-Teamwork::Teamwork(Team *team, size_t largest, size_t total)
-    : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total) ? team : nullptr) {}
-
-Teamwork::~Teamwork() {
-    if (team_ != nullptr)
-        team_->Leave();
-}
-
-Team *Teamwork::For(size_t work) const {
-    return work >= kSharedWork ? team_ : nullptr;
-}
-
-} // namespace pymps::engine
 
 extern "C" {
 

@@ -108,17 +108,35 @@ HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool 
         ForEachTileOf(panels, {0, cut.panels}, rows, cut.row_tiles, {0, cut.row_tiles}, descending, f);
 }
 
+/* Calls f(first, width) for the panels of some vectors. */
+template <class Function>
+HWY_INLINE void ForEachWidth(const Panels &panels, size_t from, size_t end, bool descending, const Function &f) {
+    while (from < end) {
+        const size_t width = descending ? panels.WidthBefore(end) : panels.Width(from);
+        f(descending ? end - width : from, width);
+        if (descending)
+            end -= width;
+        else
+            from += width;
+    }
+}
+
+/* Calls f(first, end) on all threads of the team, for the vectors of each one's panels. */
+template <class Function> HWY_INLINE void ForEachShare(Team *team, const Panels &panels, const Function &f) {
+    if (team == nullptr || panels.count < 2)
+        return f(0, panels.vectors);
+    team->Run([&](size_t thread) HWY_ATTR {
+        const Share share = Share::Of(panels.count, thread, team->threads());
+        f(share.begin * panels.panel_vectors, std::min(share.end * panels.panel_vectors, panels.vectors));
+    });
+}
+
 /* Calls f(panel, vector) for the panels of a tile; `vector` is the panel's first, counted from the tile's. */
 template <class Function>
-HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool descending, Function f) {
-    size_t end = descending ? tile.vectors : 0;
-    for (size_t done = 0; done < tile.vectors;) {
-        const size_t width = descending ? panels.WidthBefore(tile.first + end) : panels.Width(tile.first + end);
-        const size_t vector = descending ? end - width : end;
-        f(Block{tile.first + vector, width, tile.row, tile.rows, tile.all_rows, tile.next}, vector);
-        end = descending ? vector : end + width;
-        done += width;
-    }
+HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool descending, const Function &f) {
+    ForEachWidth(panels, tile.first, tile.first + tile.vectors, descending, [&](size_t first, size_t width) HWY_ATTR {
+        f(Block{first, width, tile.row, tile.rows, tile.all_rows, tile.next}, first - tile.first);
+    });
 }
 
 } // namespace HWY_NAMESPACE

@@ -1,31 +1,18 @@
 #include "engine/workspace.h"
 
-#include <algorithm>
-
-#include "engine/byte_weights.h"
-
 namespace pymps::engine {
 
-Workspace::Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
-    : memory_(static_cast<char *>(memory)) {
-    const size_t chunk_rows = std::min(MultiplySizes(steps, rows), kChunkRows);
-    for (State &state : states)
-        state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
-    x = Take(chunk_rows, shape.inputs);
-    gates = Take(chunk_rows, shape.gates);
-    scratch = Take(chunk_rows, shape.scratch);
-    quantized_x = TakeBytes(shape.quantizes_inputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.inputs)) : 0);
-    quantized_h = TakeBytes(shape.quantizes_outputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.outputs)) : 0);
-}
-
-char *Workspace::TakeBytes(size_t bytes) {
-    const size_t offset = bytes_;
-    bytes_ = AddSizes(bytes_, RoundUp(bytes, kAlignment));
-    return memory_ == nullptr ? nullptr : memory_ + offset;
-}
-
-float *Workspace::Take(size_t rows, size_t columns) {
-    return reinterpret_cast<float *>(TakeBytes(MultiplySizes(MultiplySizes(rows, columns), sizeof(float))));
+size_t Workspace::Bytes(const WorkspaceShape &shape, size_t steps, size_t rows) {
+    // Each block is rows of one of these; the blocks are rounded up to a few bytes more.
+    const size_t sizes[] = {
+        MultiplySizes(4, shape.stride),  shape.inputs, shape.gates, shape.scratch, QuantizedRowBytes(shape.inputs),
+        QuantizedRowBytes(shape.outputs)};
+    size_t row = 0;
+    for (size_t size : sizes)
+        row = AddSizes(row, size);
+    if (MultiplySizes(MultiplySizes(rows, row), sizeof(float)) > SIZE_MAX / 2)
+        return SIZE_MAX;
+    return Workspace(shape, steps, rows, nullptr).end_;
 }
 
 } // namespace pymps::engine

@@ -2,6 +2,9 @@
 #ifndef PYMPS_ENGINE_WORKSPACE_H
 #define PYMPS_ENGINE_WORKSPACE_H
 
+#include <algorithm>
+
+#include "engine/byte_weights.h"
 #include "engine/memory.h"
 
 namespace pymps::engine {
@@ -27,10 +30,21 @@ struct State {
 
 class Workspace {
   public:
-    /* `memory` may be NULL to learn the size. */
-    Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory);
+    /* What sequences of at most so many steps and rows need; SIZE_MAX where no memory is as large. */
+    static size_t Bytes(const WorkspaceShape &shape, size_t steps, size_t rows);
 
-    size_t bytes() const { return bytes_; }
+    /* In memory of as many bytes. */
+    Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
+        : end_(reinterpret_cast<uintptr_t>(memory)) {
+        const size_t chunk_rows = std::min(MultiplySizes(steps, rows), kChunkRows);
+        for (State &state : states)
+            state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
+        x = Take(chunk_rows, shape.inputs);
+        gates = Take(chunk_rows, shape.gates);
+        scratch = Take(chunk_rows, shape.scratch);
+        quantized_x = TakeBytes(shape.quantizes_inputs ? chunk_rows * QuantizedRowBytes(shape.inputs) : 0);
+        quantized_h = TakeBytes(shape.quantizes_outputs ? chunk_rows * QuantizedRowBytes(shape.outputs) : 0);
+    }
 
     State states[2];                 /* before and after a step, in turn */
     float *x;                        /* float16 input, converted */
@@ -39,11 +53,16 @@ class Workspace {
     float *scratch;
 
   private:
-    char *TakeBytes(size_t bytes);
-    float *Take(size_t rows, size_t columns);
+    char *TakeBytes(size_t bytes) {
+        const uintptr_t taken = end_;
+        end_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+        return reinterpret_cast<char *>(taken);
+    }
+    float *Take(size_t rows, size_t columns) {
+        return reinterpret_cast<float *>(TakeBytes(rows * columns * sizeof(float)));
+    }
 
-    char *memory_;
-    size_t bytes_ = 0;
+    uintptr_t end_; /* of what is taken */
 };
 
 } // namespace pymps::engine
