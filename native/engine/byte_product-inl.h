@@ -36,8 +36,8 @@ inline constexpr size_t kMostQuads = 63;
 
 /* dots[r][v] = sum over the columns of (w - centre) * x, w of two planes together, for kRows rows of x and kVectors
  * vectors that stand side by side in each quad. Each of the sums belongs to one power of 256. */
-template <size_t kRows, size_t kVectors, size_t kPlanes>
-PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, size_t ahead,
+template <size_t kRows, size_t kVectors, size_t kPlanes, class Fetching>
+PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size_t quads, Fetching fetching,
                                       const QuantizedRow *x, float *dots, size_t dots_stride) {
     constexpr size_t kBytes = 64;
     __m512i sums[kRows][kVectors][kPlanes + 1];
@@ -59,8 +59,7 @@ PYMPS_VNNI HWY_NOINLINE void DotSplit(const uint8_t *w, size_t quad_stride, size
         return bits;
     };
     for (size_t quad = 0; quad < quads; ++quad, w += quad_stride) {
-        if (ahead > 0)
-            FetchBytes<kVectors * kPlanes * kBytes>(w, ahead);
+        fetching.template Column<kVectors * kPlanes * kBytes>(w);
         __m512i x_high[kRows], x_low[kRows];
         PYMPS_UNROLL
         for (size_t r = 0; r < kRows; ++r) {
@@ -154,31 +153,31 @@ HWY_NOINLINE void DotWhole(const uint8_t *w, size_t quad_stride, size_t quads, c
 }
 
 /* DotSplit or DotWhole, as the weights and the machine want it. */
-template <size_t kRows, size_t kVectors>
-HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_stride, const QuantizedRow *x,
-                    float *dots, size_t dots_stride) {
+template <size_t kRows, size_t kVectors, class Fetching>
+HWY_INLINE void Dot(const ByteWeights &weights, const uint8_t *w, size_t quad_stride, Fetching fetching,
+                    const QuantizedRow *x, float *dots, size_t dots_stride) {
+    const size_t quads = weights.quads();
 #if HWY_TARGET == HWY_AVX3
     if (weights.is_wide())
-        return DotSplit<kRows, kVectors, 2>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
-                                            dots_stride);
+        return DotSplit<kRows, kVectors, 2>(w, quad_stride, quads, fetching, x, dots, dots_stride);
     if (IsSplit(weights.columns()))
-        return DotSplit<kRows, kVectors, 1>(w, quad_stride, weights.quads(), weights.fetch_ahead(), x, dots,
-                                            dots_stride);
+        return DotSplit<kRows, kVectors, 1>(w, quad_stride, quads, fetching, x, dots, dots_stride);
 #endif
+    (void)fetching;
     for (size_t r = 0; r < kRows; ++r)
-        DotWhole<kVectors>(w, quad_stride, weights.quads(), x[r], dots + r * dots_stride);
+        DotWhole<kVectors>(w, quad_stride, quads, x[r], dots + r * dots_stride);
 }
 
 /* The dot products of all vectors of a panel, `vectors` of them, a power of two times the gates that are here. */
-template <size_t kRows>
-HWY_INLINE void DotPanel(const ByteWeights &weights, const uint8_t *w, size_t vectors, const QuantizedRow *x,
-                         float *dots) {
+template <size_t kRows, class Fetching>
+HWY_INLINE void DotPanel(const ByteWeights &weights, const uint8_t *w, size_t vectors, Fetching fetching,
+                         const QuantizedRow *x, float *dots) {
     const size_t bytes = kQuad * kLanes * (weights.is_wide() ? 2 : 1), quad_stride = vectors * bytes;
     size_t v = 0;
     for (; v + kDotVectors <= vectors; v += kDotVectors)
-        Dot<kRows, kDotVectors>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes, vectors * kLanes);
+        Dot<kRows, kDotVectors>(weights, w + v * bytes, quad_stride, fetching, x, dots + v * kLanes, vectors * kLanes);
     for (; v < vectors; ++v)
-        Dot<kRows, 1>(weights, w + v * bytes, quad_stride, x, dots + v * kLanes, vectors * kLanes);
+        Dot<kRows, 1>(weights, w + v * bytes, quad_stride, fetching, x, dots + v * kLanes, vectors * kLanes);
 }
 
 /* sums += weights * x for one row of a panel, out of the dot products of its integers. */
@@ -207,14 +206,23 @@ inline void AddByteProducts(const ByteWeights &weights, const Block &panel, size
         return;
     const size_t vectors = panel.vectors * weights.gate_count();
     const uint8_t *const w = weights.Slice(panel.first);
+    const FetchNext next = {reinterpret_cast<const char *>(weights.Slice(panel.next)), weights.quads() * kAlignment};
     HWY_ALIGN float dots[2 * kMaxGates * kPanelVectors * kLanes];
     for (size_t r = 0; r < panel.rows;) {
         const bool two = r + 2 <= panel.rows;
         const QuantizedRow rows[] = {x.At(panel.row + r), x.At(panel.row + r + two)};
-        if (two)
-            DotPanel<2>(weights, w, vectors, rows, dots);
+        const auto dot = [&](auto fetching) HWY_ATTR {
+            if (two)
+                DotPanel<2>(weights, w, vectors, fetching, rows, dots);
+            else
+                DotPanel<1>(weights, w, vectors, fetching, rows, dots);
+        };
+        if (weights.fetch() == Fetch::kNothing)
+            dot(FetchNothing());
+        else if (weights.fetch() == Fetch::kNextPanel && panel.all_rows == 1)
+            dot(next);
         else
-            DotPanel<1>(weights, w, vectors, rows, dots);
+            dot(FetchAhead());
         for (size_t i = 0; i <= two; ++i, ++r, sums += sums_stride)
             AddDots(weights, panel, layer_gates, rows[i].header(), dots + i * vectors * kLanes, sums);
     }

@@ -54,7 +54,6 @@ bool ByteWeights::Allocate(const Panels &panels) {
     const size_t bytes =
         MultiplySizes(MultiplySizes(MultiplySizes(RoundUp(columns_, kQuad), lanes_), planes()), vectors);
     const size_t floats = MultiplySizes(vectors, lanes_);
-    fetch_ahead_ = FetchAheadBytes(bytes);
     values_ = AllocateAligned<uint8_t>(bytes);
     minima_ = AllocateAligned<float>(floats);
     steps_ = AllocateAligned<float>(floats);

@@ -45,7 +45,9 @@ class ByteWeights {
     size_t columns() const { return columns_; }
     size_t quads() const { return (columns_ + kQuad - 1) / kQuad; }
     bool is_wide() const { return is_wide_; }
-    size_t fetch_ahead() const { return fetch_ahead_; }
+    size_t bytes() const { return values_.get_deleter().bytes; }
+    Fetch fetch() const { return fetch_; }
+    void SetFetch(Fetch fetch) { fetch_ = fetch; }
 
     /* The panel that starts at vector `first`. */
     const uint8_t *Slice(size_t first) const { return values_.get() + first * gate_count_ * BytesPerVector(); }
@@ -71,7 +73,7 @@ class ByteWeights {
     size_t gate_count_ = 0, columns_ = 0, lanes_ = 0;
     size_t gates_[kMaxGates] = {};
     bool is_wide_ = false;
-    size_t fetch_ahead_ = 0;
+    Fetch fetch_ = Fetch::kNothing;
     AlignedArray<uint8_t> values_;
     AlignedArray<float> minima_, steps_;
 };

@@ -27,6 +27,16 @@ struct GateWeights {
      * by stays within (-1, 1). False when memory runs out. */
     bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
               bool may_be_wide, const Panels &panels);
+
+    size_t WeightBytes() const {
+        return weights.bytes() + bytes[kInputWeights].bytes() + bytes[kRecurrentWeights].bytes();
+    }
+    void SetFetch(Fetch fetch) {
+        weights.SetFetch(fetch);
+        bytes[kInputWeights].SetFetch(fetch);
+        bytes[kRecurrentWeights].SetFetch(fetch);
+    }
+
     /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
     bool Read(size_t part, float *to) const {
         return (part <= kRecurrentWeights && bytes[part].ReadFloats(panels, 0, to)) ||

@@ -83,6 +83,9 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
     if (!pack(z_, gru.input_gate, nullptr) || (has_recurrent_ && !pack(r_, gru.recurrent_gate, nullptr)) ||
         !pack(h_, gru.output_gate, gru.output_gate_input_gate_weights))
         return false;
+    const Fetch fetch = FetchOf(z_.WeightBytes() + r_.WeightBytes() + h_.WeightBytes());
+    for (GateWeights *gate : {&z_, &r_, &h_})
+        gate->SetFetch(fetch);
     SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
               /*scratch=*/MultiplySizes(2, stride), HasBytes(kInputWeights), HasBytes(kRecurrentWeights)});
     return true;

@@ -81,7 +81,7 @@ const float *Lstm::StartRow(size_t first, size_t vectors, const StepInput &input
     if (!shape().quantizes_inputs && !shape().quantizes_outputs)
         return start;
     const hn::ScalableTag<float> d;
-    const Block panel = {first, vectors, 0, 1, 1, first};
+    const Block panel = {first, vectors, 0, 1, 1, weights_.panels.Next(first, input.descending)};
     for (size_t i = 0; i < vectors * kMaxGates * kLanes; i += kLanes)
         hn::Store(hn::Load(d, start + i), d, buffer + i);
     if (!input.started)
@@ -111,8 +111,10 @@ HWY_INLINE void Lstm::StepRowPanel(size_t first, size_t width, const StepInput &
     const Input inputs[] = {{&rows[kInputPart], gates.part(kInputPart).columns},
                             {&rows[kRecurrentPart], gates.part(kRecurrentPart).columns}};
     const LstmPart part = input.started ? kRecurrentPart : kInputPart;
-    AddColumns(gates.Slice<Weight>(gates.part(part), first, kVectors), kVectors * kMaxGates * kLanes, inputs + part,
-               kMemoryPart - part, sums, gates.fetch_ahead(), nullptr);
+    const auto slice = [&](size_t vector) { return gates.Slice<Weight>(gates.part(part), vector, kVectors); };
+    const Weight *next = slice(weights_.panels.Next(first, input.descending));
+    AddColumns(slice(first), kVectors * kMaxGates * kLanes, inputs + part, kMemoryPart - part, sums, gates.fetch(),
+               reinterpret_cast<const char *>(next));
     const size_t at = first * kLanes;
     UsualNeurons<kVectors>(sums[0], before.c + at, after.c + at, after.h + at);
 }

@@ -67,6 +67,11 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
     if (!gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) ||
         !bias.Pack(panels, biases, /*half=*/false) || !PackMemory(lstm))
         return false;
+    const Fetch fetch = FetchOf(gates.bytes() + bytes[kInputPart].bytes() + bytes[kRecurrentPart].bytes());
+    gates.SetFetch(fetch);
+    bytes[kInputPart].SetFetch(fetch);
+    bytes[kRecurrentPart].SetFetch(fetch);
+    output_memory.SetFetch(fetch);
     const auto is_whole = [&](LstmPart part) { return gates.part(part).gate_count % kMaxGates == 0; };
     is_usual = usual_neurons && is_whole(kInputPart) && is_whole(kRecurrentPart) && !unit_input &&
                gates.part(kMemoryPart).gate_count == 0 && !diagonal_memory && !full_output_memory;

@@ -75,7 +75,6 @@ bool PackedWeights::Pack(const Panels &panels, bool half, size_t gate_count, con
 
     const size_t count = MultiplySizes(depth_, panels.PaddedOutputs());
     const size_t bytes = MultiplySizes(count, half ? sizeof(uint16_t) : sizeof(float));
-    fetch_ahead_ = FetchAheadBytes(bytes);
     data_ = AllocateAligned<unsigned char>(bytes);
     if (data_ == nullptr)
         return false;

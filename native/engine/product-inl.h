@@ -31,20 +31,27 @@ inline constexpr size_t kSums = HWY_TARGET == HWY_NEON ? 16 : 8;
 inline constexpr size_t kTileRows = 6;
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
-/* What will be wanted `ahead` bytes after kBytes at `from`. */
-template <size_t kBytes> HWY_INLINE void FetchBytes(const void *from, size_t ahead) {
-    for (size_t i = 0; i < kBytes; i += kAlignment)
-        hwy::Prefetch(static_cast<const char *>(from) + ahead + i);
-}
-
-/* What a tile fetches with each column of kBytes. One row reads its weights for the first time, some of them from far
- * away; several rows find them in the second-level cache, where the tiles before have fetched them to. */
+/* What a tile fetches with each column of kBytes. One row reads its weights for the first time, and does as `Fetch`
+ * says; several rows find them in the second-level cache, where the tiles before have fetched them to. */
 struct FetchNothing {
     template <size_t kBytes> HWY_INLINE void Column(const void *) {}
 };
 struct FetchAhead {
-    size_t ahead;
-    template <size_t kBytes> HWY_INLINE void Column(const void *w) { FetchBytes<kBytes>(w, ahead); }
+    static constexpr size_t kAhead = 6144;
+    template <size_t kBytes> HWY_INLINE void Column(const void *w) {
+        for (size_t i = 0; i < kBytes; i += kAlignment)
+            hwy::Prefetch(static_cast<const char *>(w) + kAhead + i);
+    }
+};
+/* The next panel, in as many places as a column has cache lines: `stride` bytes from one to the next. */
+struct FetchNext {
+    const char *next;
+    size_t stride;
+    template <size_t kBytes> HWY_INLINE void Column(const void *) {
+        for (size_t i = 0; i < kBytes / kAlignment; ++i)
+            __builtin_prefetch(next + i * stride, 0, 2);
+        next += kAlignment;
+    }
 };
 struct FetchLater {
     const char *later; // a cache line with each column
@@ -102,6 +109,13 @@ struct Input {
     size_t columns;
 };
 
+HWY_INLINE size_t CountColumns(const Input *inputs, size_t count) {
+    size_t columns = 0;
+    for (size_t i = 0; i < count; ++i)
+        columns += inputs[i].columns;
+    return columns;
+}
+
 /* What to add to, and where to put the sum: rows that stand some floats apart, aligned to a vector. Both may be the
  * same. */
 struct Sums {
@@ -109,17 +123,17 @@ struct Sums {
     size_t start_stride;
     float *out;
     size_t out_stride;
-    size_t ahead = 0;            // how far, in bytes, one row fetches weights ahead; 0: not at all
-    const char *later = nullptr; // weights after all these: of them several rows fetch a cache line a column
+    Fetch fetch = Fetch::kNothing; // of one row
+    const char *later = nullptr;   // the weights after all these, which several rows fetch; the next panel, for one
 
     HWY_INLINE Sums From(size_t vector) const {
-        return {start + vector * kLanes, start_stride, out + vector * kLanes, out_stride, ahead, later};
+        return {start + vector * kLanes, start_stride, out + vector * kLanes, out_stride, fetch, later};
     }
 };
 
-template <size_t kRows, size_t kVectors, class Weight, class V, class Fetch>
+template <size_t kRows, size_t kVectors, class Weight, class V, class Fetching>
 HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
-                           V (&sums)[kRows][kVectors], Fetch fetch) {
+                           V (&sums)[kRows][kVectors], Fetching fetching) {
     const hn::ScalableTag<float> d;
     constexpr size_t kBytes = kVectors * kLanes * sizeof(Weight);
     // A tile too small to fill the pipeline sums neighbouring columns apart.
@@ -140,12 +154,12 @@ HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *i
         size_t column = 0;
         for (; column + kChains <= input->columns; column += kChains) {
             for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
-                fetch.template Column<kBytes>(w);
+                fetching.template Column<kBytes>(w);
                 AddColumn(w, rows, column + chain, chains[chain]);
             }
         }
         for (; column < input->columns; ++column, w += column_stride) {
-            fetch.template Column<kBytes>(w);
+            fetching.template Column<kBytes>(w);
             AddColumn(w, rows, column, chains[0]);
         }
     }
@@ -159,15 +173,18 @@ HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *i
     }
 }
 
-/* sums[r][v] += sum over the columns of all inputs of w[column][v] * in[r][column], in registers. `ahead` and `later`
+/* sums[r][v] += sum over the columns of all inputs of w[column][v] * in[r][column], in registers. `fetch` and `later`
  * as in Sums. */
 template <size_t kRows, size_t kVectors, class Weight, class V>
 HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *inputs, size_t input_count,
-                           V (&sums)[kRows][kVectors], size_t ahead, const char *later) {
+                           V (&sums)[kRows][kVectors], Fetch fetch, const char *later) {
     if constexpr (kRows > 1)
         AddColumns(w, column_stride, inputs, input_count, sums, FetchLater{later});
-    else if (ahead > 0)
-        AddColumns(w, column_stride, inputs, input_count, sums, FetchAhead{ahead});
+    else if (fetch == Fetch::kNextPanel)
+        AddColumns(w, column_stride, inputs, input_count, sums,
+                   FetchNext{later, CountColumns(inputs, input_count) * kAlignment});
+    else if (fetch == Fetch::kAhead)
+        AddColumns(w, column_stride, inputs, input_count, sums, FetchAhead());
     else
         AddColumns(w, column_stride, inputs, input_count, sums, FetchNothing());
 }
@@ -182,7 +199,7 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
         for (size_t v = 0; v < kVectors; ++v)
             sums[r][v] = hn::Load(d, places.start + r * places.start_stride + v * kLanes);
     }
-    AddColumns(w, column_stride, inputs, input_count, sums, places.ahead, places.later);
+    AddColumns(w, column_stride, inputs, input_count, sums, places.fetch, places.later);
     for (size_t r = 0; r < kRows; ++r) {
         for (size_t v = 0; v < kVectors; ++v)
             hn::Store(sums[r][v], d, places.out + r * places.out_stride + v * kLanes);
@@ -254,10 +271,7 @@ HWY_INLINE const char *LaterWeights(const Weight *next, size_t vectors, const In
                                     const Block &panel) {
     if (panel.row == 0)
         return reinterpret_cast<const char *>(next);
-    size_t columns = 0;
-    for (size_t i = 0; i < input_count; ++i)
-        columns += inputs[i].columns;
-    const size_t bytes = vectors * columns * kLanes * sizeof(Weight);
+    const size_t bytes = vectors * CountColumns(inputs, input_count) * kLanes * sizeof(Weight);
     return reinterpret_cast<const char *>(next) + bytes * panel.row / panel.all_rows / kAlignment * kAlignment;
 }
 
@@ -266,7 +280,7 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
                          const float *const *const *in, const Block &panel, Sums sums) {
     const size_t gate_count = weights.gate_count(), vectors = panel.vectors * gate_count;
     Input inputs[kMaxParts];
-    sums.ahead = weights.fetch_ahead();
+    sums.fetch = weights.fetch();
     size_t p = first_part;
     const size_t end = first_part + part_count;
     while (p < end) {

@@ -40,6 +40,7 @@ bool SingleGate::Pack(const pymps_engine_single_gate &description) {
     if (!gate_.Pack(description.gate, nullptr, description.inputs, description.unit_input, description.half_weights,
                     /*may_be_wide=*/HasByteProducts() && is_bounded, panels))
         return false;
+    gate_.SetFetch(FetchOf(gate_.WeightBytes()));
     SetShape({description.inputs, description.outputs, stride, /*has_memory_cell=*/false, /*gates=*/stride,
               /*scratch=*/0, gate_.bytes[kInputWeights].gate_count() > 0,
               gate_.bytes[kRecurrentWeights].gate_count() > 0});
