@@ -91,6 +91,7 @@ using Team = pymps_engine_team;
 /* What a run may use of a team. */
 class Teamwork {
   public:
+    Teamwork() = default;
     /* `largest`: of the products that the run does at a time; `total`: of all of them. */
     Teamwork(Team *team, size_t largest, size_t total);
     ~Teamwork();
@@ -101,7 +102,7 @@ class Teamwork {
     Team *For(size_t work) const;
 
   private:
-    Team *const team_;
+    Team *const team_ = nullptr;
 };
 
 } // namespace pymps::engine
