@@ -143,7 +143,7 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
     ForEachTile(team, z_.panels, input.rows, input.descending,
                 [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
     if (h_.bytes[kRecurrentWeights].gate_count() > 0) { // which multiply r h0 from here on
-        for (size_t r = 0; r < input.rows; ++r)
+        for (size_t r = 0; r < input.rows.rows(); ++r)
             QuantizeRow(grids.r.At(r, 0), shape().outputs, input.quantized_h.At(r));
     }
     ForEachTile(team, z_.panels, input.rows, input.descending,

@@ -24,7 +24,7 @@ namespace HWY_NAMESPACE {
 /* Some rows of one step. `started`: the gates hold W x + b already, and x is not set. `descending`: from the last
  * outputs to the first. */
 struct StepInput {
-    size_t rows = 0;
+    RowTiles rows;
     const float *x = nullptr;
     size_t x_stride = 0;
     float *gates = nullptr;
@@ -32,8 +32,11 @@ struct StepInput {
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
 };
 
-/* Steps of more rows than that use the weights often enough by themselves; and sums that come and go cost them more. */
-inline constexpr size_t kMostStartedRows = 2 * kTileRows;
+inline constexpr size_t kChunkTiles = kChunkRows / kTileRows;
+static_assert(kChunkRows % kTileRows == 0, "a chunk is whole tiles");
+
+/* How many times as fast as a single row the rows of a batch are done, and more. */
+inline constexpr size_t kBatchGain = 8;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
@@ -57,9 +60,9 @@ class RecurrentLayer : public pymps_engine_layer {
     size_t ChunkSteps(const pymps_engine_sequence &sequence, size_t step) const;
     void StartChunk(const pymps_engine_matrix *x, size_t steps, const Workspace &workspace,
                     const Teamwork &teamwork) const;
-    StepInput LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows, const Workspace &workspace) const;
-    void WholeStep(const pymps_engine_matrix &x, bool descending, const Workspace &workspace, const State &before,
-                   const State &after, const Teamwork &teamwork) const;
+    StepInput LoadInput(const pymps_engine_matrix &x, const RowTiles &rows, const Workspace &workspace) const;
+    void WholeStep(const pymps_engine_matrix &x, const RowTiles &rows, bool descending, const Workspace &workspace,
+                   const State &before, const State &after, const Teamwork &teamwork) const;
     QuantizedRows QuantizeState(const State &state, size_t rows, const Workspace &workspace) const;
     size_t Work(size_t rows, size_t columns) const;
     Teamwork ShareWork(const pymps_engine_sequence &sequence, Team *team) const;
@@ -68,6 +71,9 @@ class RecurrentLayer : public pymps_engine_layer {
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
     void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
     void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
+    void RunBatch(const pymps_engine_sequence &sequence, void *memory, Team *team) const;
+    void RunRows(const pymps_engine_sequence &sequence, const RowTiles &rows, const Workspace &workspace,
+                 const Teamwork &teamwork) const;
 
     WorkspaceShape shape_ = {};
 };
@@ -103,22 +109,22 @@ inline void RecurrentLayer::StartChunk(const pymps_engine_matrix *x, size_t step
     StartRows(rows, quantized_x, count, workspace.gates, pays ? teamwork.For(Work(count, shape_.inputs)) : nullptr);
 }
 
-inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t row, size_t rows,
+inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, const RowTiles &rows,
                                            const Workspace &workspace) const {
     StepInput input;
     input.rows = rows;
     input.x = workspace.x;
     input.x_stride = shape_.inputs;
     if (x.type == PYMPS_ENGINE_FLOAT32) {
-        input.x = static_cast<const float *>(MatrixRow(x, row));
+        input.x = static_cast<const float *>(MatrixRow(x, rows.begin()));
         input.x_stride = x.row_bytes / sizeof(float);
     } else {
-        for (size_t r = 0; r < rows; ++r)
-            LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
+        for (size_t r = 0; r < rows.rows(); ++r)
+            LoadRow(x, rows.begin() + r, shape_.inputs, workspace.x + r * shape_.inputs);
     }
     input.gates = workspace.gates;
     input.quantized_x = {workspace.quantized_x, shape_.inputs};
-    for (size_t r = 0; shape_.quantizes_inputs && r < rows; ++r)
+    for (size_t r = 0; shape_.quantizes_inputs && r < rows.rows(); ++r)
         QuantizeRow(input.x + r * input.x_stride, shape_.inputs, input.quantized_x.At(r));
     return input;
 }
@@ -131,16 +137,19 @@ inline QuantizedRows RecurrentLayer::QuantizeState(const State &state, size_t ro
     return quantized;
 }
 
-/* A step that was not started with others. */
-inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, bool descending, const Workspace &workspace,
-                                      const State &before, const State &after, const Teamwork &teamwork) const {
-    for (size_t row = 0; row < x.rows; row += kChunkRows) {
-        StepInput input = LoadInput(x, row, std::min(x.rows - row, kChunkRows), workspace);
+/* A step that was not started with others. The states begin at its rows. */
+inline void RecurrentLayer::WholeStep(const pymps_engine_matrix &x, const RowTiles &rows, bool descending,
+                                      const Workspace &workspace, const State &before, const State &after,
+                                      const Teamwork &teamwork) const {
+    for (size_t tile = 0; tile < rows.count(); tile += kChunkTiles) {
+        const RowTiles chunk = rows.Part({tile, std::min(tile + kChunkTiles, rows.count())});
+        const size_t row = chunk.begin() - rows.begin();
+        StepInput input = LoadInput(x, chunk, workspace);
         input.descending = descending;
         const State from = StateAt(before, row);
-        input.quantized_h = QuantizeState(from, input.rows, workspace);
+        input.quantized_h = QuantizeState(from, chunk.rows(), workspace);
         Step(input, from, StateAt(after, row), workspace.scratch,
-             teamwork.For(Work(input.rows, shape_.inputs + shape_.outputs)));
+             teamwork.For(Work(chunk.rows(), shape_.inputs + shape_.outputs)));
     }
 }
 
@@ -152,6 +161,38 @@ inline size_t RecurrentLayer::Work(size_t rows, size_t columns) const {
 inline Teamwork RecurrentLayer::ShareWork(const pymps_engine_sequence &sequence, Team *team) const {
     const size_t columns = shape_.inputs + shape_.outputs, rows = MultiplySizes(sequence.steps, sequence.x[0].rows);
     return Teamwork(team, Work(std::min(rows, kChunkRows), columns), Work(rows, columns));
+}
+
+/* Steps of all rows before `row`. */
+inline size_t RowSteps(const pymps_engine_sequence &sequence, size_t row) {
+    size_t count = 0;
+    for (size_t step = 0; step < sequence.steps; ++step)
+        count += std::min(sequence.x[step].rows, row);
+    return count;
+}
+
+/* The tiles of one thread: each thread has about as many steps of rows to do, whenever these end. */
+inline Share TilesOf(const pymps_engine_sequence &sequence, const RowTiles &rows, size_t thread, size_t threads) {
+    const size_t all = RowSteps(sequence, rows.rows());
+    const auto first_of = [&](size_t sharer) {
+        size_t tile = 0;
+        while (tile < rows.count() && RowSteps(sequence, rows.Begin(tile)) < all * sharer / threads)
+            ++tile;
+        return tile;
+    };
+    return {first_of(thread), thread + 1 < threads ? first_of(thread + 1) : rows.count()};
+}
+
+/* Whether no thread would have much more to do than another: a fork and a join in each step cost about as much. */
+inline bool IsEven(const pymps_engine_sequence &sequence, const RowTiles &rows, size_t threads) {
+    const size_t all = RowSteps(sequence, rows.rows());
+    for (size_t thread = 0; thread < threads; ++thread) {
+        const RowTiles own = rows.Part(TilesOf(sequence, rows, thread, threads));
+        const size_t end = own.begin() + own.rows();
+        if (4 * threads * (RowSteps(sequence, end) - RowSteps(sequence, own.begin())) > 5 * all)
+            return false;
+    }
+    return true;
 }
 
 inline State RecurrentLayer::StateAt(const State &state, size_t row) const {
@@ -204,7 +245,7 @@ inline void RecurrentLayer::RunStep(const pymps_engine_sequence &sequence, const
     const bool writes_in_place = IsInPlace(result);
     if (writes_in_place)
         after = {result.h, result.c};
-    WholeStep(x, sequence.descending, workspace, before, after, teamwork);
+    WholeStep(x, x.rows, sequence.descending, workspace, before, after, teamwork);
     for (size_t r = 0; r < x.rows; ++r)
         StoreRow(after.h + r * shape_.stride, sequence.y[0], r, shape_.outputs);
     if (!writes_in_place)
@@ -213,6 +254,8 @@ inline void RecurrentLayer::RunStep(const pymps_engine_sequence &sequence, const
 
 inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
     const size_t all_rows = sequence.x[0].rows;
+    if (IsBatch(shape_, all_rows))
+        return RunBatch(sequence, memory, team);
     const Workspace workspace(shape_, sequence.steps, all_rows, memory);
     const Teamwork teamwork = ShareWork(sequence, team);
     if (sequence.steps == 1)
@@ -243,7 +286,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
             Step(input, *before, *after, workspace.scratch, teamwork.For(Work(x.rows, shape_.outputs)));
             gates += x.rows * shape_.gates;
         } else {
-            WholeStep(x, descending, workspace, *before, *after, teamwork);
+            WholeStep(x, x.rows, descending, workspace, *before, *after, teamwork);
         }
         descending = !descending;
         for (size_t r = 0; r < x.rows; ++r)
@@ -258,6 +301,49 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
     }
     if (sequence.state_count == 1)
         StoreState(*before, all_rows, sequence.states[0]);
+}
+
+/* Threads share out rows, unless these are so few that one would have much more to do than another. */
+inline void RecurrentLayer::RunBatch(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
+    const RowTiles rows(sequence.x[0].rows);
+    const Workspace workspace(shape_, sequence.steps, rows.rows(), memory);
+    const size_t work = Work(MultiplySizes(sequence.steps, rows.rows()), shape_.inputs + shape_.outputs);
+    const Teamwork teamwork(team, work, work / kBatchGain);
+    Team *const sharers = teamwork.For(work);
+    if (sharers == nullptr || !IsEven(sequence, rows, sharers->threads()))
+        return RunRows(sequence, rows, workspace, teamwork);
+    sharers->Run([&](size_t thread) HWY_ATTR {
+        const RowTiles own = rows.Part(TilesOf(sequence, rows, thread, sharers->threads()));
+        RunRows(sequence, own, workspace.From(shape_, own.begin()), Teamwork());
+    });
+}
+
+/* All steps of some rows of a batch. The workspace begins at them. */
+inline void RecurrentLayer::RunRows(const pymps_engine_sequence &sequence, const RowTiles &rows, const Workspace &workspace,
+                                    const Teamwork &teamwork) const {
+    const auto state_of = [&](const pymps_engine_state &all) {
+        const size_t begin = rows.begin() * all.row_floats;
+        return pymps_engine_state{all.h + begin, shape_.has_memory_cell ? all.c + begin : nullptr, all.row_floats};
+    };
+    State states[] = {workspace.states[0], workspace.states[1]};
+    State *before = &states[0], *after = &states[1];
+    const pymps_engine_state initial = sequence.initial == nullptr ? pymps_engine_state{} : state_of(*sequence.initial);
+    LoadState(sequence.initial == nullptr ? nullptr : &initial, rows.rows(), *before);
+    bool descending = sequence.descending;
+    for (size_t step = 0; step < sequence.steps; ++step, descending = !descending) {
+        const pymps_engine_matrix &x = sequence.x[step], &y = sequence.y[step];
+        const RowTiles step_rows = rows.Before(x.rows);
+        WholeStep(x, step_rows, descending, workspace, *before, *after, teamwork);
+        for (size_t r = 0; r < step_rows.rows(); ++r)
+            StoreRow(after->h + r * shape_.stride, y, rows.begin() + r, shape_.outputs);
+        if (sequence.state_count > 1)
+            StoreState(*after, rows.rows(), state_of(sequence.states[step]));
+        if (step + 1 < sequence.steps) // rows that end here keep their state
+            KeepRows(*after, rows.Before(sequence.x[step + 1].rows).rows(), step_rows.rows(), *before);
+        std::swap(before, after);
+    }
+    if (sequence.state_count == 1)
+        StoreState(*before, rows.rows(), state_of(sequence.states[0]));
 }
 
 } // namespace HWY_NAMESPACE

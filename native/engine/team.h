@@ -97,6 +97,7 @@ inline constexpr size_t kSharedWork = 200000;
 /* What a run may use of a team. */
 class Teamwork {
   public:
+    Teamwork() = default;
     /* `largest`: of the products that the run does at a time; `total`: of all of them. */
     Teamwork(Team *team, size_t largest, size_t total)
         : team_(team != nullptr && largest >= kSharedWork && team->TryEnter(total) ? team : nullptr) {}
@@ -111,7 +112,7 @@ class Teamwork {
     Team *For(size_t work) const { return work >= kSharedWork ? team_ : nullptr; }
 
   private:
-    Team *const team_;
+    Team *const team_ = nullptr;
 };
 
 } // namespace pymps::engine

@@ -46,17 +46,59 @@ struct Share {
     }
 };
 
+/* How rows are cut into tiles: evenly, and once for all steps of a run, so that what a row is summed with does not
+ * depend on who runs it. These are some of a run's tiles, one after the other. */
+class RowTiles {
+  public:
+    RowTiles() = default;
+    RowTiles(size_t rows) : all_rows_(rows), all_((rows + kTileRows - 1) / kTileRows), count_(all_), rows_(rows) {}
+
+    size_t count() const { return count_; }
+    size_t rows() const { return rows_; }
+    /* The first row, counted from the run's first. */
+    size_t begin() const { return begin_; }
+    /* The first row of a tile, or the end of the last one, counted from begin(). */
+    size_t Begin(size_t tile) const { return std::min(Bound(tile) - begin_, rows_); }
+
+    RowTiles Part(Share tiles) const {
+        RowTiles part = *this;
+        if (tiles.begin == 0 && tiles.end == count_)
+            return part;
+        part.first_ += tiles.begin;
+        part.count_ = tiles.end - tiles.begin;
+        part.begin_ += Begin(tiles.begin);
+        part.rows_ = Begin(tiles.end) - Begin(tiles.begin);
+        return part;
+    }
+
+    /* Without the rows from `end` on, counted from the run's first. */
+    RowTiles Before(size_t end) const {
+        RowTiles rest = *this;
+        if (end >= begin_ + rows_)
+            return rest;
+        rest.rows_ = std::max(end, begin_) - begin_;
+        while (rest.count_ > 0 && Bound(rest.count_ - 1) >= end)
+            --rest.count_;
+        return rest;
+    }
+
+  private:
+    size_t Bound(size_t tile) const { return all_rows_ * (first_ + tile) / all_; }
+
+    size_t all_rows_ = 0, all_ = 0;
+    size_t first_ = 0, count_ = 0;
+    size_t begin_ = 0, rows_ = 0;
+};
+
 /* How a step is shared out: by panels, so that each thread keeps its part of the weights in its own cache, unless they
  * are so few that one thread would have much more to do than another; by rows then, of which a thread takes whole
  * tiles. Either way panels and row tiles are those of a single thread, and so is every sum. */
 struct Cut {
-    size_t panels, row_tiles = 1;
+    size_t panels, row_tiles;
     size_t threads = 1;
     bool by_panels = true;
 
-    Cut(const Panels &all, size_t rows, const Team *team) : panels(all.count) {
-        if (rows > kTileRows)
-            row_tiles = (rows + kTileRows - 1) / kTileRows;
+    Cut(const Panels &all, const RowTiles &rows, const Team *team) : panels(all.count), row_tiles(rows.count()) {
         if (team == nullptr || std::max(panels, row_tiles) < 2)
             return;
         threads = team->threads();
@@ -65,16 +107,15 @@ struct Cut {
     }
 
     Share Columns(size_t thread) const { return by_panels ? Share::Of(panels, thread, threads) : Share{0, panels}; }
-    Share RowTiles(size_t thread) const {
-        return by_panels ? Share{0, row_tiles} : Share::Of(row_tiles, thread, threads);
-    }
+    Share Tiles(size_t thread) const { return by_panels ? Share{0, row_tiles} : Share::Of(row_tiles, thread, threads); }
 };
 
-/* Calls f(tile) for all tiles of some panels. */
+/* Calls f(tile) for some tiles of some panels. */
 template <class Function>
-HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, size_t row_tiles, Share tiles,
-                              bool descending, const Function &f) {
+HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, const RowTiles &all, Share tiles, bool descending,
+                              const Function &f) {
     // Rows are divided evenly. Where they are few a tile takes more panels: more activations overlap in time.
+    const size_t rows = all.rows();
     const size_t tile_panels = rows == 1 ? kTileRows : kTileRows / std::clamp(rows, size_t{1}, kTileRows);
     const size_t count = (columns.end - columns.begin + tile_panels - 1) / tile_panels;
     const auto first_of = [&](size_t i) HWY_ATTR {
@@ -84,13 +125,15 @@ HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, 
         const size_t first = first_of(i), next = first_of(i + 1 < count ? i + 1 : i);
         const size_t end = std::min(
             std::min(first + tile_panels * panels.panel_vectors, columns.end * panels.panel_vectors), panels.vectors);
-        if (row_tiles == 1) {
+        if (all.count() == 1) {
             f(Block{first, end - first, 0, rows, rows, next});
             continue;
         }
+        size_t row = all.Begin(tiles.begin);
         for (size_t tile = tiles.begin; tile < tiles.end; ++tile) {
-            const size_t row = rows * tile / row_tiles, row_end = rows * (tile + 1) / row_tiles;
+            const size_t row_end = all.Begin(tile + 1);
             f(Block{first, end - first, row, row_end - row, rows, next});
+            row = row_end;
         }
     }
 }
@@ -98,14 +141,14 @@ HWY_INLINE void ForEachTileOf(const Panels &panels, Share columns, size_t rows, 
 /* Calls f(tile) for all tiles, on all threads of the team, `descending` from the last outputs to the first; those that
  * share weights follow each other. */
 template <class Function>
-HWY_INLINE void ForEachTile(Team *team, const Panels &panels, size_t rows, bool descending, const Function &f) {
+HWY_INLINE void ForEachTile(Team *team, const Panels &panels, const RowTiles &rows, bool descending,
+                            const Function &f) {
     const Cut cut(panels, rows, team);
     if (cut.threads > 1)
-        team->Run([&](size_t thread) HWY_ATTR {
-            ForEachTileOf(panels, cut.Columns(thread), rows, cut.row_tiles, cut.RowTiles(thread), descending, f);
-        });
+        team->Run([&](size_t thread)
+                      HWY_ATTR { ForEachTileOf(panels, cut.Columns(thread), rows, cut.Tiles(thread), descending, f); });
     else
-        ForEachTileOf(panels, {0, cut.panels}, rows, cut.row_tiles, {0, cut.row_tiles}, descending, f);
+        ForEachTileOf(panels, {0, cut.panels}, rows, {0, cut.row_tiles}, descending, f);
 }
 
 /* Calls f(first, width) for the panels of some vectors. */

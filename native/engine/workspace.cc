@@ -15,4 +15,16 @@ size_t Workspace::Bytes(const WorkspaceShape &shape, size_t steps, size_t rows) 
     return Workspace(shape, steps, rows, nullptr).end_;
 }
 
+Workspace Workspace::From(const WorkspaceShape &shape, size_t row) const {
+    Workspace rest = *this;
+    for (State &state : rest.states)
+        state = {state.h + row * shape.stride, shape.has_memory_cell ? state.c + row * shape.stride : nullptr};
+    rest.x += row * shape.inputs;
+    rest.gates += row * shape.gates;
+    rest.scratch += row * shape.scratch;
+    rest.quantized_x += shape.quantizes_inputs ? row * QuantizedRowBytes(shape.inputs) : 0;
+    rest.quantized_h += shape.quantizes_outputs ? row * QuantizedRowBytes(shape.outputs) : 0;
+    return rest;
+}
+
 } // namespace pymps::engine

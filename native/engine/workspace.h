@@ -11,7 +11,13 @@ namespace pymps::engine {
 
 /* A sequence runs in chunks: as many steps as have this many rows together, or a part of the rows of one step. The
  * input part of a chunk is one product, which reads the weights once. Bounds the scratch memory of long sequences. */
-inline constexpr size_t kChunkRows = 64;
+inline constexpr size_t kChunkRows = 66;
+
+/* A step of more rows uses the weights often enough by itself; and sums that come and go cost it more. */
+inline constexpr size_t kMostStartedRows = 12;
+
+/* Multiply-adds of a row whose weights fit into the second-level cache of one core. */
+inline constexpr size_t kCachedWork = size_t{1} << 19;
 
 /* What a kind of layer needs, in floats per row. */
 struct WorkspaceShape {
@@ -22,6 +28,12 @@ struct WorkspaceShape {
     size_t scratch;                           /* whatever a step keeps to itself */
     bool quantizes_inputs, quantizes_outputs; /* rows of x and of h0 as integers */
 };
+
+/* Whether a run is a batch: one whose rows threads share out among each other, each with all of the weights in its own
+ * cache, to meet again when the last step is done. */
+inline bool IsBatch(const WorkspaceShape &shape, size_t rows) {
+    return rows > kMostStartedRows && MultiplySizes(AddSizes(shape.inputs, shape.outputs), shape.gates) <= kCachedWork;
+}
 
 /* Rows of state->h and state->c. Without a memory cell c is NULL. */
 struct State {
@@ -36,7 +48,7 @@ class Workspace {
     /* In memory of as many bytes. */
     Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
         : end_(reinterpret_cast<uintptr_t>(memory)) {
-        const size_t chunk_rows = std::min(MultiplySizes(steps, rows), kChunkRows);
+        const size_t chunk_rows = IsBatch(shape, rows) ? rows : std::min(MultiplySizes(steps, rows), kChunkRows);
         for (State &state : states)
             state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
         x = Take(chunk_rows, shape.inputs);
@@ -46,9 +58,12 @@ class Workspace {
         quantized_h = TakeBytes(shape.quantizes_outputs ? chunk_rows * QuantizedRowBytes(shape.outputs) : 0);
     }
 
+    /* That of a batch's rows from `row` on. */
+    Workspace From(const WorkspaceShape &shape, size_t row) const;
+
     State states[2];                 /* before and after a step, in turn */
     float *x;                        /* float16 input, converted */
-    float *gates;                    /* of a chunk */
+    float *gates;                    /* of a chunk, or of all rows of a batch, as are x and what follows */
     char *quantized_x, *quantized_h; /* rows for weights that are bytes */
     float *scratch;
 

@@ -294,17 +294,17 @@ inline bool SameBits(const Results &a, const Results &b) {
     return true;
 }
 
-// Teams change nothing: layers that are large enough to be shared out, by panels and by rows.
+// Teams change nothing: layers that are large enough to be shared out, by panels and by rows, and batches.
 template <class RandomLayer> void TestTeams() {
     const std::unique_ptr<pymps_engine_team, void (*)(pymps_engine_team *)> teams[] = {
         {pymps_engine_team_create(2), pymps_engine_team_destroy},
         {pymps_engine_team_create(3), pymps_engine_team_destroy}};
-    const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {32, 32, true}};
-    for (int i = 0; i < 24; ++i) {
-        const RandomLayer layer(shapes[i % 4]);
+    const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {32, 32, true}, {300, 400, true}};
+    for (int i = 0; i < 30; ++i) {
+        const RandomLayer layer(shapes[i % 5]);
         const Subject subject = layer.Subject();
         Sequence sequence;
-        RandomSequence(subject, 1 + Below(12), i % 2 ? 1 + Below(9) : 60 + Below(30), &sequence);
+        RandomSequence(subject, 1 + Below(12), i % 2 ? 1 + Below(9) : 13 + Below(80), &sequence);
         pymps_engine_layer *made = subject.create();
         const Results alone = Run(made, subject, sequence, sequence.rows.size());
         for (const auto &team : teams) {
