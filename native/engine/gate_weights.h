@@ -6,15 +6,25 @@
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
 enum GatePart : size_t { kInputWeights, kRecurrentWeights, kInputGateWeights };
 
+/* What the gates of a layer have in common. */
+struct GateForm {
+    size_t inputs;
+    bool unit_input, half;
+    bool may_be_wide; /* half weights U may become integers, as what they are multiplied by stays within (-1, 1) */
+    Windows windows;  /* of the parts: GatePart */
+};
+
 struct GateWeights {
     Panels panels;
     bool unit_input = false;
     PackedWeights weights; /* parts: GatePart */
+    PairWeights pairs;     /* the same, where windows make pairs */
     ByteWeights bytes[2];  /* W and U, where they are bytes */
     size_t part_count = 0;
     AlignedArray<float> bias;
@@ -23,18 +33,17 @@ struct GateWeights {
     /* Of the outputs from vector `first` on. */
     const float *Bias(size_t first) const { return bias.get() + first * panels.lanes; }
 
-    /* `input_gate_weights` may be NULL. `may_be_wide`: half weights U may become integers, as what they are multiplied
-     * by stays within (-1, 1). False when memory runs out. */
-    bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
-              bool may_be_wide, const Panels &panels);
+    /* `input_gate_weights` may be NULL. False when memory runs out. */
+    bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, const GateForm &form,
+              const Panels &panels);
 
     size_t WeightBytes() const {
         return weights.bytes() + bytes[kInputWeights].bytes() + bytes[kRecurrentWeights].bytes();
     }
-    void SetFetch(Fetch fetch) {
-        weights.SetFetch(fetch);
-        bytes[kInputWeights].SetFetch(fetch);
-        bytes[kRecurrentWeights].SetFetch(fetch);
+    void SetFetch(size_t layer_bytes) {
+        weights.SetFetch(layer_bytes);
+        bytes[kInputWeights].SetFetch(layer_bytes);
+        bytes[kRecurrentWeights].SetFetch(layer_bytes);
     }
 
     /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
@@ -22,7 +23,9 @@ struct LstmWeights {
 
     PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
     PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */
-    ByteWeights bytes[2];        /* W and U of the gates where they are bytes */
+    Windows windows;             /* of the parts: LstmPart */
+    PairWeights pairs, output_memory_pairs; /* the same as gates and output_memory, where windows.MakePairs() */
+    ByteWeights bytes[2];                   /* W and U of the gates where they are bytes */
     PackedVector bias;
     PackedVector diagonal;
     OwnedNeuron neurons[kMaxGates];
@@ -35,6 +38,7 @@ struct LstmWeights {
     bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const;
 
   private:
+    void SetWindows(const pymps_engine_lstm &lstm);
     bool PackBytes(const pymps_engine_lstm &lstm);
     bool PackMemory(const pymps_engine_lstm &lstm);
     bool CopyNeurons(const pymps_engine_lstm &lstm);

@@ -55,43 +55,50 @@ struct Panels {
     }
 };
 
-/* Row-major outputs x columns per gate; NULL: this gate does not see this input. */
+/* Row-major outputs x columns per gate; NULL: this gate does not see this input. The columns of a window are those of
+ * its lines, one after the other. */
 struct PartSource {
     const float *gates[kMaxGates];
     size_t columns;
+    size_t lines = 1;
 };
 
 struct Part {
     size_t columns = 0;
-    size_t gate_count = 0; /* 0: nothing to do */
+    size_t lines = 1, line_columns = 0; /* of a window */
+    size_t gate_count = 0;              /* 0: nothing to do */
     size_t gates[kMaxGates] = {};
     size_t offset = 0; /* of a panel's slice, in vectors per vector of the panel */
 };
 
-/* How one row fetches the weights before it needs them, by the size of the layer. Few stay in a near cache, where the
- * processor's own prefetchers do best (Sapphire Rapids: 10 % less time than with any help). More are fetched some way
- * ahead (Zen 3 and Sapphire Rapids: 5 to 20 % less than without). Many, which other work sends back to memory, are
- * fetched a panel ahead, in several places at a time: one alone leaves memory waiting (Sapphire Rapids, 12.6 MB: 20 %
- * less from memory, but 2 to 5 % more from the third-level cache). */
+/* How one row fetches some weights before it needs them. Few stay in a near cache, where the processor's own
+ * prefetchers do best (Sapphire Rapids: 10 % less time than with any help). More are fetched some way ahead (Zen 3 and
+ * Sapphire Rapids: 5 to 20 % less than without). Narrow ones of a large layer, which other work sends back to memory,
+ * are fetched a panel ahead, in several places at a time: one alone leaves memory waiting (Sapphire Rapids, 12.6 MB of
+ * float16: 14 % less time from memory, though 3 to 7 % more from the third-level cache). */
 enum class Fetch { kNothing, kAhead, kNextPanel };
 
-inline Fetch FetchOf(size_t layer_bytes) {
-    return layer_bytes > (size_t{8} << 20)   ? Fetch::kNextPanel
-           : layer_bytes > (size_t{1} << 20) ? Fetch::kAhead
-                                             : Fetch::kNothing;
+inline Fetch FetchOf(size_t bytes, bool is_narrow, size_t layer_bytes) {
+    if (is_narrow && layer_bytes > (size_t{8} << 20))
+        return Fetch::kNextPanel;
+    return bytes > (size_t{1} << 20) ? Fetch::kAhead : Fetch::kNothing;
 }
+
+/* kRounded: as float16, but kept as floats. */
+enum class WeightFormat { kFloat, kHalf, kRounded };
 
 class PackedWeights {
   public:
     /* The sources have `gate_count` gates. False when memory runs out. */
-    bool Pack(const Panels &panels, bool half, size_t gate_count, const PartSource *sources, size_t source_count);
+    bool Pack(const Panels &panels, WeightFormat format, size_t gate_count, const PartSource *sources,
+              size_t source_count);
 
     size_t gate_count() const { return gate_count_; }
     const Part &part(size_t index) const { return parts_[index]; }
     bool half() const { return half_; }
     size_t bytes() const { return data_.get_deleter().bytes; }
     Fetch fetch() const { return fetch_; }
-    void SetFetch(Fetch fetch) { fetch_ = fetch; }
+    void SetFetch(size_t layer_bytes) { fetch_ = FetchOf(bytes(), half_, layer_bytes); }
 
     /* The slice of `part` in the panel of `width` vectors that starts at vector `first`. T is float or, if half(),
      * uint16_t. */

@@ -29,6 +29,7 @@ inline constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : kLanes == 16 ? 1 : 2;
 inline constexpr size_t kSums = HWY_TARGET == HWY_NEON ? 16 : 8;
 inline constexpr size_t kTileRows = 6;
+inline constexpr size_t kTilePixels = 2 * kTileRows; // where a row of products is for two of them
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
 /* What a tile fetches with each column of kBytes. One row reads its weights for the first time, and does as `Fetch`
@@ -101,18 +102,25 @@ struct Block {
     size_t row, rows;
     size_t all_rows; // that these weights are used for, tile by tile
     size_t next;     // the first vector of the weights that come after them
+    size_t line = 0; // of an image whose pixels are summed in pairs: its width
 };
 
-/* The rows that a part is multiplied by. */
-struct Input {
+/* The rows that a part is multiplied by. Where it has more than one line, they begin `line_stride` floats apart. */
+struct PartRows {
     const float *const *rows;
-    size_t columns;
+    size_t line_stride = 0, term_stride = 0; // see pair_weights.h
+};
+
+/* The same, and how much of them: `columns` for each of `lines`. */
+struct Input {
+    PartRows in;
+    size_t columns, lines;
 };
 
 HWY_INLINE size_t CountColumns(const Input *inputs, size_t count) {
     size_t columns = 0;
     for (size_t i = 0; i < count; ++i)
-        columns += inputs[i].columns;
+        columns += inputs[i].columns * inputs[i].lines;
     return columns;
 }
 
@@ -150,17 +158,23 @@ HWY_INLINE void AddColumns(const Weight *w, size_t column_stride, const Input *i
     for (const Input *input = inputs; input < inputs + input_count; ++input) {
         const float *rows[kRows];
         for (size_t r = 0; r < kRows; ++r)
-            rows[r] = input->rows[r];
-        size_t column = 0;
-        for (; column + kChains <= input->columns; column += kChains) {
-            for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
-                fetching.template Column<kBytes>(w);
-                AddColumn(w, rows, column + chain, chains[chain]);
+            rows[r] = input->in.rows[r];
+        for (size_t lines = input->lines;;) {
+            size_t column = 0;
+            for (; column + kChains <= input->columns; column += kChains) {
+                for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
+                    fetching.template Column<kBytes>(w);
+                    AddColumn(w, rows, column + chain, chains[chain]);
+                }
             }
-        }
-        for (; column < input->columns; ++column, w += column_stride) {
-            fetching.template Column<kBytes>(w);
-            AddColumn(w, rows, column, chains[0]);
+            for (; column < input->columns; ++column, w += column_stride) {
+                fetching.template Column<kBytes>(w);
+                AddColumn(w, rows, column, chains[0]);
+            }
+            if (--lines == 0)
+                break;
+            for (size_t r = 0; r < kRows; ++r)
+                rows[r] += input->in.line_stride;
         }
     }
 
@@ -276,8 +290,8 @@ HWY_INLINE const char *LaterWeights(const Weight *next, size_t vectors, const In
 }
 
 template <class Weight>
-HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count,
-                         const float *const *const *in, const Block &panel, Sums sums) {
+HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count, const PartRows *in,
+                         const Block &panel, Sums sums) {
     const size_t gate_count = weights.gate_count(), vectors = panel.vectors * gate_count;
     Input inputs[kMaxParts];
     sums.fetch = weights.fetch();
@@ -289,7 +303,7 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
         // Neighbouring parts that all gates have are one matrix, and their inputs one long input.
         size_t count = 0;
         for (; p < end && weights.part(p).gate_count == gate_count; ++p)
-            inputs[count++] = {in[p - first_part], weights.part(p).columns};
+            inputs[count++] = {in[p - first_part], weights.part(p).line_columns, weights.part(p).lines};
         if (count > 0) {
             sums.later =
                 LaterWeights(weights.Slice<Weight>(part, panel.next, panel.vectors), vectors, inputs, count, panel);
@@ -300,7 +314,8 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
         }
         CopyStart(panel.rows, vectors, sums);
         sums.later = reinterpret_cast<const char *>(w); // a part that is rare enough
-        SumSomeGates(w, part, gate_count, panel.vectors, {in[p - first_part], part.columns}, panel.rows, sums);
+        SumSomeGates(w, part, gate_count, panel.vectors, {in[p - first_part], part.line_columns, part.lines},
+                     panel.rows, sums);
         ++p;
     }
     CopyStart(panel.rows, vectors, sums);
@@ -308,8 +323,8 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
 
 /* out[r] = start[r] + sum over some parts of part * in[part][r], for a panel of up to kTileRows rows. `sums` and `in`
  * begin at the block; sums hold for each vector its gates. */
-inline void SumProducts(const PackedWeights &weights, size_t first_part, size_t part_count,
-                        const float *const *const *in, const Block &panel, const Sums &sums) {
+inline void SumProducts(const PackedWeights &weights, size_t first_part, size_t part_count, const PartRows *in,
+                        const Block &panel, const Sums &sums) {
     if (weights.half())
         SumParts<uint16_t>(weights, first_part, part_count, in, panel, sums);
     else

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "engine/byte_rows-inl.h"
+#include "engine/images-inl.h"
 #include "engine/layer.h"
 #include "engine/rows-inl.h"
 #include "engine/team.h"
@@ -25,11 +26,26 @@ namespace HWY_NAMESPACE {
  * outputs to the first. */
 struct StepInput {
     RowTiles rows;
-    const float *x = nullptr;
-    size_t x_stride = 0;
+    Rows x = {};
+    const Images *images = nullptr; // NULL: rows are no pixels
     float *gates = nullptr;
     bool started = false, descending = false;
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
+
+    /* What a part is multiplied by, out of rows of `stride` floats: with the neighbours of pixels. */
+    Rows Around(size_t part, float *data, size_t stride, Team *team) const {
+        if (images == nullptr)
+            return {data, stride};
+        return images->Around(part, {data, stride}, team);
+    }
+
+    /* Calls f(tile) for all tiles of the step. */
+    template <class Function> HWY_INLINE void ForEachTile(Team *team, const Panels &panels, const Function &f) const {
+        if (images == nullptr)
+            return HWY_NAMESPACE::ForEachTile(team, panels, rows, descending, f);
+        HWY_NAMESPACE::ForEachTile(team, panels, images->tile_rows(), descending,
+                                   [&](const Block &tile) HWY_ATTR { f(images->PixelsOf(tile)); });
+    }
 };
 
 inline constexpr size_t kChunkTiles = kChunkRows / kTileRows;
@@ -40,7 +56,11 @@ inline constexpr size_t kBatchGain = 8;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
-    size_t WorkspaceBytes(size_t steps, size_t rows) const final { return Workspace::Bytes(shape_, steps, rows); }
+    size_t WorkspaceBytes(size_t steps, size_t rows) const final {
+        return Workspace::Bytes(shape_, rows, StepRows(steps, rows));
+    }
+
+    size_t ImageWorkspaceBytes(size_t width, size_t height, size_t count) const final;
 
     void Run(const pymps_engine_sequence &sequence, void *workspace, Team *team) const final;
 
@@ -49,10 +69,15 @@ class RecurrentLayer : public pymps_engine_layer {
     void SetShape(const WorkspaceShape &shape) { shape_ = shape; }
 
   private:
+    /* At most, that a step sees at a time, or that are started together. */
+    size_t StepRows(size_t steps, size_t rows) const {
+        return IsBatch(shape_, rows) ? rows : std::min(MultiplySizes(steps, rows), kChunkRows);
+    }
+
     /* gates = W x + b, for at most kChunkRows rows. */
     virtual void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
                            Team *team) const = 0;
-    /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
+    /* For at most kChunkRows rows, or for all pixels; `before` and `after` begin at the first of them. */
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
                       Team *team) const = 0;
 
@@ -74,6 +99,7 @@ class RecurrentLayer : public pymps_engine_layer {
     void RunBatch(const pymps_engine_sequence &sequence, void *memory, Team *team) const;
     void RunRows(const pymps_engine_sequence &sequence, const RowTiles &rows, const Workspace &workspace,
                  const Teamwork &teamwork) const;
+    void RunImages(const pymps_engine_sequence &sequence, void *memory, Team *team) const;
 
     WorkspaceShape shape_ = {};
 };
@@ -113,11 +139,9 @@ inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, const R
                                            const Workspace &workspace) const {
     StepInput input;
     input.rows = rows;
-    input.x = workspace.x;
-    input.x_stride = shape_.inputs;
+    input.x = {workspace.x, shape_.inputs};
     if (x.type == PYMPS_ENGINE_FLOAT32) {
-        input.x = static_cast<const float *>(MatrixRow(x, rows.begin()));
-        input.x_stride = x.row_bytes / sizeof(float);
+        input.x = {static_cast<const float *>(MatrixRow(x, rows.begin())), x.row_bytes / sizeof(float)};
     } else {
         for (size_t r = 0; r < rows.rows(); ++r)
             LoadRow(x, rows.begin() + r, shape_.inputs, workspace.x + r * shape_.inputs);
@@ -125,7 +149,7 @@ inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, const R
     input.gates = workspace.gates;
     input.quantized_x = {workspace.quantized_x, shape_.inputs};
     for (size_t r = 0; shape_.quantizes_inputs && r < rows.rows(); ++r)
-        QuantizeRow(input.x + r * input.x_stride, shape_.inputs, input.quantized_x.At(r));
+        QuantizeRow(input.x.data + r * input.x.stride, shape_.inputs, input.quantized_x.At(r));
     return input;
 }
 
@@ -253,10 +277,12 @@ inline void RecurrentLayer::RunStep(const pymps_engine_sequence &sequence, const
 }
 
 inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
+    if (sequence.width != 0 && shape_.windows.AreLarge())
+        return RunImages(sequence, memory, team);
     const size_t all_rows = sequence.x[0].rows;
     if (IsBatch(shape_, all_rows))
         return RunBatch(sequence, memory, team);
-    const Workspace workspace(shape_, sequence.steps, all_rows, memory);
+    const Workspace workspace(shape_, all_rows, StepRows(sequence.steps, all_rows), memory);
     const Teamwork teamwork = ShareWork(sequence, team);
     if (sequence.steps == 1)
         return RunStep(sequence, workspace, teamwork);
@@ -306,7 +332,7 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
 /* Threads share out rows, unless these are so few that one would have much more to do than another. */
 inline void RecurrentLayer::RunBatch(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
     const RowTiles rows(sequence.x[0].rows);
-    const Workspace workspace(shape_, sequence.steps, rows.rows(), memory);
+    const Workspace workspace(shape_, rows.rows(), rows.rows(), memory);
     const size_t work = Work(MultiplySizes(sequence.steps, rows.rows()), shape_.inputs + shape_.outputs);
     const Teamwork teamwork(team, work, work / kBatchGain);
     Team *const sharers = teamwork.For(work);
@@ -344,6 +370,52 @@ inline void RecurrentLayer::RunRows(const pymps_engine_sequence &sequence, const
     }
     if (sequence.state_count == 1)
         StoreState(*before, rows.rows(), state_of(sequence.states[0]));
+}
+
+inline size_t RecurrentLayer::ImageWorkspaceBytes(size_t width, size_t height, size_t count) const {
+    const size_t pixels = MultiplySizes(count, MultiplySizes(width, height));
+    if (!shape_.windows.AreLarge()) // then pixels are rows like any others
+        return WorkspaceBytes(SIZE_MAX, pixels);
+    return AddSizes(Workspace::Bytes(shape_.OfImages(), pixels, pixels),
+                    Images(shape_, width, height, count, nullptr).bytes());
+}
+
+/* All pixels of a step at a time, as they are each other's neighbours. */
+inline void RecurrentLayer::RunImages(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
+    const size_t pixels = sequence.x[0].rows;
+    const Workspace workspace(shape_.OfImages(), pixels, pixels, memory);
+    const Images images(shape_, sequence.width, sequence.height, pixels / (sequence.width * sequence.height),
+                        workspace.end());
+    StepInput input;
+    input.rows = pixels;
+    input.images = &images;
+    input.gates = workspace.gates;
+    input.descending = sequence.descending;
+    const size_t work = Work(pixels, images.columns());
+    const Teamwork teamwork(team, work, MultiplySizes(work, sequence.steps));
+    Team *const helpers = teamwork.For(work);
+
+    State before = workspace.states[1];
+    if (sequence.initial != nullptr && IsInPlace(*sequence.initial))
+        before = {sequence.initial->h, sequence.initial->c};
+    else
+        LoadState(sequence.initial, pixels, before);
+    for (size_t step = 0; step < sequence.steps; ++step) {
+        const bool is_wanted = sequence.state_count > 1 || step + 1 == sequence.steps;
+        const pymps_engine_state *const wanted =
+            is_wanted ? &sequence.states[sequence.state_count > 1 ? step : 0] : nullptr;
+        const bool in_place = is_wanted && IsInPlace(*wanted);
+        const State after = in_place ? State{wanted->h, wanted->c} : workspace.states[step % 2];
+        input.x = images.Around(0, images.Load(sequence.x[step], helpers), helpers);
+        Step(input, before, after, workspace.scratch, helpers);
+        ShareOut(helpers, pixels, [&](Share rows) HWY_ATTR {
+            StoreRows(after.h, shape_.stride, sequence.y[step], rows.begin, rows.end - rows.begin, shape_.outputs);
+        });
+        if (is_wanted && !in_place)
+            StoreState(after, pixels, *wanted);
+        before = after;
+        input.descending = !input.descending;
+    }
 }
 
 } // namespace HWY_NAMESPACE

@@ -179,7 +179,7 @@ template <class Function>
 HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool descending, const Function &f) {
     ForEachWidth(panels, tile.first, tile.first + tile.vectors, descending, [&](size_t first, size_t width) HWY_ATTR {
         const size_t next = tile.all_rows == 1 ? panels.Next(first, descending) : tile.next;
-        f(Block{first, width, tile.row, tile.rows, tile.all_rows, next}, first - tile.first);
+        f(Block{first, width, tile.row, tile.rows, tile.all_rows, next, tile.line}, first - tile.first);
     });
 }
 

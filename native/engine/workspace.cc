@@ -2,17 +2,16 @@
 
 namespace pymps::engine {
 
-size_t Workspace::Bytes(const WorkspaceShape &shape, size_t steps, size_t rows) {
-    // Each block is rows of one of these; the blocks are rounded up to a few bytes more.
-    const size_t sizes[] = {
-        MultiplySizes(4, shape.stride),  shape.inputs, shape.gates, shape.scratch, QuantizedRowBytes(shape.inputs),
-        QuantizedRowBytes(shape.outputs)};
-    size_t row = 0;
-    for (size_t size : sizes)
-        row = AddSizes(row, size);
-    if (MultiplySizes(MultiplySizes(rows, row), sizeof(float)) > SIZE_MAX / 2)
+size_t Workspace::Bytes(const WorkspaceShape &shape, size_t rows, size_t step_rows) {
+    // The blocks are rounded up to a few bytes more than their rows take.
+    size_t step = 0;
+    for (size_t size : {shape.inputs, shape.gates, shape.scratch, QuantizedRowBytes(shape.inputs),
+                        QuantizedRowBytes(shape.outputs)})
+        step = AddSizes(step, size);
+    const size_t floats = AddSizes(MultiplySizes(rows, MultiplySizes(4, shape.stride)), MultiplySizes(step_rows, step));
+    if (MultiplySizes(floats, sizeof(float)) > SIZE_MAX / 2)
         return SIZE_MAX;
-    return Workspace(shape, steps, rows, nullptr).end_;
+    return Workspace(shape, rows, step_rows, nullptr).end_;
 }
 
 Workspace Workspace::From(const WorkspaceShape &shape, size_t row) const {

@@ -6,6 +6,7 @@
 
 #include "engine/byte_weights.h"
 #include "engine/memory.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
@@ -27,6 +28,16 @@ struct WorkspaceShape {
     size_t gates;                             /* W x + b of all gates */
     size_t scratch;                           /* whatever a step keeps to itself */
     bool quantizes_inputs, quantizes_outputs; /* rows of x and of h0 as integers */
+    size_t image_gates = 0;                   /* of the gates, what a step of images keeps */
+    Windows windows = {};
+
+    /* For the pixels of all images at a time, framed apart from all this. */
+    WorkspaceShape OfImages() const {
+        WorkspaceShape shape = *this;
+        shape.inputs = 0;
+        shape.gates = image_gates;
+        return shape;
+    }
 };
 
 /* Whether a run is a batch: one whose rows threads share out among each other, each with all of the weights in its own
@@ -42,21 +53,23 @@ struct State {
 
 class Workspace {
   public:
-    /* What sequences of at most so many steps and rows need; SIZE_MAX where no memory is as large. */
-    static size_t Bytes(const WorkspaceShape &shape, size_t steps, size_t rows);
+    /* What so many rows need, of which a step sees `step_rows` at a time; SIZE_MAX where no memory is as large. */
+    static size_t Bytes(const WorkspaceShape &shape, size_t rows, size_t step_rows);
 
     /* In memory of as many bytes. */
-    Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
+    Workspace(const WorkspaceShape &shape, size_t rows, size_t step_rows, void *memory)
         : end_(reinterpret_cast<uintptr_t>(memory)) {
-        const size_t chunk_rows = IsBatch(shape, rows) ? rows : std::min(MultiplySizes(steps, rows), kChunkRows);
         for (State &state : states)
             state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
-        x = Take(chunk_rows, shape.inputs);
-        gates = Take(chunk_rows, shape.gates);
-        scratch = Take(chunk_rows, shape.scratch);
-        quantized_x = TakeBytes(shape.quantizes_inputs ? chunk_rows * QuantizedRowBytes(shape.inputs) : 0);
-        quantized_h = TakeBytes(shape.quantizes_outputs ? chunk_rows * QuantizedRowBytes(shape.outputs) : 0);
+        x = Take(step_rows, shape.inputs);
+        gates = Take(step_rows, shape.gates);
+        scratch = Take(step_rows, shape.scratch);
+        quantized_x = TakeBytes(shape.quantizes_inputs ? step_rows * QuantizedRowBytes(shape.inputs) : 0);
+        quantized_h = TakeBytes(shape.quantizes_outputs ? step_rows * QuantizedRowBytes(shape.outputs) : 0);
     }
+
+    /* The memory behind it. */
+    char *end() const { return reinterpret_cast<char *>(end_); }
 
     /* That of a batch's rows from `row` on. */
     Workspace From(const WorkspaceShape &shape, size_t row) const;
