@@ -1,4 +1,5 @@
 #import "PMPArgument.h"
+#import "PMPRecurrentState.h"
 #import "PMPState.h"
 #import "PMPStorage.h"
 
@@ -86,14 +87,18 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
 - (void)dealloc {
     release_resources(_resources, _resourceCount);
     free(_resources);
+    PMPRecurrentStateStorageFree(_storage);
     [_device release];
     [_label release];
     [super dealloc];
 }
 
-/// Kernels that were encoded hold the buffers themselves.
+/// Kernels that were encoded hold the buffers themselves; but recurrent ones hold the state, and its storage goes with
+/// it.
 - (void)giveStorageBack {
-    release_resources(_resources, _resourceCount);
+    if (_storage == NULL) {
+        release_resources(_resources, _resourceCount);
+    }
 }
 
 - (BOOL)isTemporary {
@@ -121,6 +126,7 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     if (self.isTemporary) {
         PMPTemporaryCheckAlive(&_temporary, self, _cmd);
     }
+    PMPRecurrentStateStorageShow(_storage);
     struct PMPStateResource *entry = &_resources[index];
     if (!allocateMemory || entry->bytes == 0) {
         return entry->resource;

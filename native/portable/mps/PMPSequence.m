@@ -1,7 +1,6 @@
 #import "PMPSequence.h"
 #import "PMPBuffer.h"
 #import "PMPMemoryRegion.h"
-#import "PMPRecurrentStatePool.h"
 #import "PMPTemporaryRules.h"
 
 static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding, NSString *format, ...)
@@ -120,6 +119,10 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
     }
 }
 
+PMPRecurrentShape PMPSequenceShape(const PMPSequence *sequence) {
+    return (PMPRecurrentShape){.steps = sequence->steps, .rows = sequence->matrices[0]->_rows};
+}
+
 /// From the first byte of a sequence to the last, as one row.
 static PMPMemoryRegion hull_of(const PMPSequence *sequence) {
     uintptr_t start = UINTPTR_MAX, end = 0;
@@ -175,30 +178,14 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
     }
 }
 
-static bool shares_with_state(PMPMemoryRegion region, const struct PMPRecurrentStateStorage *storage) {
-    for (size_t i = 0; i < storage->stack->_count; i++) {
-        const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
-        PMPMemoryRegion memory = {.start = (uintptr_t)layer->memory.h,
-                                  .rows = storage->rows,
-                                  .rowBytes = layer->memory.row_floats * sizeof(float),
-                                  .width = layer->outputs * sizeof(float)};
-        if (PMPMemoryRegionsShare(region, memory)) {
-            return true;
-        }
-        memory.start = (uintptr_t)layer->memory.c;
-        if (layer->memory.c != NULL && PMPMemoryRegionsShare(region, memory)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding) {
-    if (!shares_with_state(hull_of(destinations), state->_storage)) {
+void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding) {
+    const struct PMPRecurrentStateStorage *storage = state->_storage;
+    if (!atomic_load_explicit(&storage->isShown, memory_order_relaxed) ||
+        !PMPRecurrentStateStorageShares(storage, hull_of(destinations))) {
         return;
     }
     for (NSUInteger step = 0; step < destinations->steps; step++) {
-        if (shares_with_state(region_at(destinations, step), state->_storage)) {
+        if (PMPRecurrentStateStorageShares(storage, region_at(destinations, step))) {
             raise_at(destinations, step, encoding, @"shares memory with recurrentInputState");
         }
     }

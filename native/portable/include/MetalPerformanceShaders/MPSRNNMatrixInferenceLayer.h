@@ -8,18 +8,9 @@ NS_ASSUME_NONNULL_BEGIN
 
 @class PMPRecurrentStack;
 
-typedef NS_ENUM(NSUInteger, MPSRNNBidirectionalCombineMode) {
-    MPSRNNBidirectionalCombineModeNone = 0,
-    MPSRNNBidirectionalCombineModeAdd,
-    MPSRNNBidirectionalCombineModeConcatenate,
-};
-
 /// The recurrent output h and the memory cell c of each layer of a stack. Only encode methods make states.
 PMP_CLASS(MPSRNNRecurrentMatrixState)
-@interface MPSRNNRecurrentMatrixState : MPSState {
-  @package
-    struct PMPRecurrentStateStorage *_storage;
-}
+@interface MPSRNNRecurrentMatrixState : MPSState
 
 /// nil beyond the last layer, and for the memory cell of a layer without one.
 - (nullable MPSMatrix *)getRecurrentOutputMatrixForLayerIndex:(NSUInteger)layerIndex;

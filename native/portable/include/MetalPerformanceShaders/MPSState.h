@@ -36,6 +36,7 @@ PMP_CLASS(MPSState)
     struct PMPStateResource *_resources;
     struct PMPTemporary _temporary;
     NSString *_label;
+    struct PMPRecurrentStateStorage *_storage; // of a state that a recurrent layer has made; else NULL
 }
 
 @property (readonly, nonatomic) NSUInteger resourceCount;
