@@ -19,6 +19,8 @@ extern "C" {
 typedef enum pymps_engine_type {
     PYMPS_ENGINE_FLOAT32 = 0,
     PYMPS_ENGINE_FLOAT16 = 1, /* IEEE 754 binary16 */
+    PYMPS_ENGINE_UNORM8 = 2,  /* of images alone: 0..255 for 0..1; results are clamped, and rounded to nearest */
+    PYMPS_ENGINE_UNORM16 = 3, /* the same: 0..65535 */
 } pymps_engine_type;
 
 /* An activation. `type` has the values of MPSCNNNeuronType. */
