@@ -41,6 +41,10 @@ class RecurrentLayer : public pymps_engine_layer {
         return Workspace(shape_, steps, rows, nullptr).bytes();
     }
 
+    size_t ImageWorkspaceBytes(size_t width, size_t height, size_t images) const final {
+        return WorkspaceBytes(1, MultiplySizes(images, MultiplySizes(width, height)));
+    }
+
     void Run(const pymps_engine_sequence &sequence, void *workspace, Team *team) const final;
 
   protected:

@@ -4,6 +4,7 @@
 #import <MetalPerformanceShaders/MPSDevice.h>
 #import <MetalPerformanceShaders/MPSKeyedUnarchiver.h>
 #import <MetalPerformanceShaders/MPSKernel.h>
+#import <MetalPerformanceShaders/MPSImage.h>
 #import <MetalPerformanceShaders/MPSState.h>
 #import <MetalPerformanceShaders/MPSMatrix.h>
 #import <MetalPerformanceShaders/MPSVector.h>
