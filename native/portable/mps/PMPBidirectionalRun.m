@@ -87,7 +87,8 @@ size_t PMPBidirectionalRunWorkspaceBytes(const PMPBidirectionalRun *run) {
     size_t bytes = larger_half_bytes(run);
     if (run->mode == MPSRNNBidirectionalCombineModeAdd) {
         size_t outputs = PMPRecurrentChainOutputs(run->forward.chain);
-        bytes = PMPSizeAdd(bytes, PMPSizeMultiply(2, PMPScratchSequenceBytes(run->shape.steps, run->shape.rows, outputs)));
+        bytes =
+            PMPSizeAdd(bytes, PMPSizeMultiply(2, PMPScratchSequenceBytes(run->shape.steps, run->shape.rows, outputs)));
     }
     return bytes;
 }

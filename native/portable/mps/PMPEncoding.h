@@ -8,3 +8,7 @@ typedef struct PMPEncoding {
     SEL selector;
     PMPCommandBuffer *commandBuffer;
 } PMPEncoding;
+
+/// PMPRaiseInvalidArgument for one element of an array of steps.
+void PMPRaiseAtStep(PMPEncoding encoding, NSString *name, NSUInteger step, NSString *format, ...)
+    __attribute__((noreturn, format(__NSString__, 4, 5)));

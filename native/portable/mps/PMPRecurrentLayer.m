@@ -30,8 +30,7 @@ enum { kOldestArchiveVersion = 1, kArchiveVersion = 3 };
                           form:(PMPRecurrentForm)form
                       argument:(PMPArgument)argument {
     [self autorelease]; // a violation leaves nothing behind
-    PMPRecurrentStack *stack = [[[PMPRecurrentStack alloc] initWithDescriptors:descriptors
-                                                                          form:form
+    PMPRecurrentStack *stack = [[[PMPRecurrentStack alloc] initWithDescriptors:descriptors form:form
                                                                       argument:argument] autorelease];
     return stack == nil ? nil : [[self retain] initWithDevice:device stack:stack];
 }
@@ -84,9 +83,7 @@ enum { kOldestArchiveVersion = 1, kArchiveVersion = 3 };
 }
 
 /// Takes the properties over; the stack, or nil where memory runs out. Raises where the archive holds something else.
-- (PMPRecurrentStack *)readArchive:(NSDictionary *)archive
-                              form:(PMPRecurrentForm)form
-                          argument:(PMPArgument)argument {
+- (PMPRecurrentStack *)readArchive:(NSDictionary *)archive form:(PMPRecurrentForm)form argument:(PMPArgument)argument {
     NSNumber *version = PMPPropertyListValue(archive, @"version", [NSNumber class], argument);
     if (version.integerValue < kOldestArchiveVersion || version.integerValue > kArchiveVersion) {
         PMPRaiseInvalid(argument, @"version %@, expected %d to %d", version, kOldestArchiveVersion, kArchiveVersion);

@@ -106,9 +106,9 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     for (size_t gate = 0; gate < kPMPMaxGates; gate++) {
         PMPRecurrentWeights **parts = _weights[gate];
         all.gates[gate] = (pymps_engine_gate){.input_weights = [parts[kPMPInputPart] weights],
-                                          .recurrent_weights = [parts[kPMPRecurrentPart] weights],
-                                          .memory_weights = [parts[kPMPMemoryPart] weights],
-                                          .bias = [parts[kPMPInputPart] bias]};
+                                              .recurrent_weights = [parts[kPMPRecurrentPart] weights],
+                                              .memory_weights = [parts[kPMPMemoryPart] weights],
+                                              .bias = [parts[kPMPInputPart] bias]};
         if (parts[kPMPInputPart] != nil) {
             all.gates[gate].neuron = [parts[kPMPInputPart] neuron]; // else the identity
             all.gates[gate].input_bytes = [parts[kPMPInputPart] byteWeights];

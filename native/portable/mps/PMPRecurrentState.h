@@ -14,7 +14,8 @@ struct PMPRecurrentStateLayer {
 /// A state's own part. Its buffers are shared, or private under PYMPS_PORTABLE_PRIVATE=1.
 struct PMPRecurrentStateStorage {
     atomic_uint references;
-    atomic_bool isShown; // a caller has been given a matrix, an image or a buffer, and may hold it longer than the state
+    atomic_bool
+        isShown; // a caller has been given a matrix, an image or a buffer, and may hold it longer than the state
     PMPRecurrentShape shape; // of one step
     size_t capacityRows;
     struct PMPRecurrentStatePool *pool; // a reference while the state is out
@@ -35,9 +36,7 @@ bool PMPRecurrentStateStorageShares(const struct PMPRecurrentStateStorage *stora
 @interface MPSState (PMPRecurrentState)
 
 /// Without references, and out of no pool yet. nil where memory runs out.
-- (instancetype)initWithStack:(PMPRecurrentStack *)stack
-                       device:(id<MTLDevice>)device
-                        shape:(PMPRecurrentShape)shape;
+- (instancetype)initWithStack:(PMPRecurrentStack *)stack device:(id<MTLDevice>)device shape:(PMPRecurrentShape)shape;
 
 /// For an accessor, which shows it to the caller. NULL beyond the last layer, and where no recurrent layer has made the
 /// state; raises where a temporary one has lost its contents.

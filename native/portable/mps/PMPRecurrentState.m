@@ -45,9 +45,7 @@ static bool row_bytes(PMPRecurrentForm form, size_t outputs, size_t *bytes) {
 
 @implementation MPSState (PMPRecurrentState)
 
-- (instancetype)initWithStack:(PMPRecurrentStack *)stack
-                       device:(id<MTLDevice>)device
-                        shape:(PMPRecurrentShape)shape {
+- (instancetype)initWithStack:(PMPRecurrentStack *)stack device:(id<MTLDevice>)device shape:(PMPRecurrentShape)shape {
     size_t cellCount = stack->_count, resourceCount = 0;
     for (size_t i = 0; i < cellCount; i++) {
         resourceCount += stack->_cells[i].hasMemoryCell ? 2 : 1;

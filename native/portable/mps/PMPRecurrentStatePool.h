@@ -9,7 +9,8 @@ typedef struct PMPRecurrentStatePool PMPRecurrentStatePool;
 PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<MTLDevice> device);
 void PMPRecurrentStatePoolRelease(PMPRecurrentStatePool *pool); // NULL is allowed
 
-/// A state of undefined contents, of the class that goes with the stack, which the caller releases. nil where memory runs out.
+/// A state of undefined contents, of the class that goes with the stack, which the caller releases. nil where memory
+/// runs out.
 MPSState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, PMPRecurrentShape shape);
 
 /// Takes over a state without references, and the reference that it had to the pool.

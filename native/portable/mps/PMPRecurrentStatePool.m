@@ -5,11 +5,11 @@ enum { kMostStates = 8 };
 
 struct PMPRecurrentStatePool {
     atomic_uint references;
-    PMPRecurrentStack *stack;         // retained
-    id<MTLDevice> device;             // retained
-    MPSState *idle;                   // a list of the taking thread's
-    _Atomic(void *) returned;         // a list of states that any thread pushes to and the taking thread takes whole
-    atomic_uint count;                // in both lists
+    PMPRecurrentStack *stack; // retained
+    id<MTLDevice> device;     // retained
+    MPSState *idle;           // a list of the taking thread's
+    _Atomic(void *) returned; // a list of states that any thread pushes to and the taking thread takes whole
+    atomic_uint count;        // in both lists
 };
 
 PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<MTLDevice> device) {
@@ -25,8 +25,7 @@ PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<
 /// A state that came back; nil where there is none.
 static MPSState *take_returned(PMPRecurrentStatePool *pool) {
     if (pool->idle == nil) {
-        pool->idle =
-            (MPSState *)atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+        pool->idle = (MPSState *)atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
     }
     MPSState *state = pool->idle;
     if (state != nil) {

@@ -17,8 +17,8 @@ typedef NS_ENUM(NSInteger, PMPWeightsKind) {
     PMPWeightsDiagonal,  // `outputs` numbers
 };
 
-/// The taps of a kernel: 1 x 1 in matrix layers. Its own pixel is the one in column width / 2 of row height / 2, so that
-/// of two kernels the one that is as wide and as high covers the other.
+/// The taps of a kernel: 1 x 1 in matrix layers. Its own pixel is the one in column width / 2 of row height / 2, so
+/// that of two kernels the one that is as wide and as high covers the other.
 typedef struct PMPKernelSize {
     size_t width, height;
 } PMPKernelSize;

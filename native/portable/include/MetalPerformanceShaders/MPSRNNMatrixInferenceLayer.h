@@ -6,7 +6,7 @@
 
 NS_ASSUME_NONNULL_BEGIN
 
-@class PMPRecurrentStack;
+@class PMPRecurrentLayer;
 
 /// The recurrent output h and the memory cell c of each layer of a stack. Only encode methods make states.
 PMP_CLASS(MPSRNNRecurrentMatrixState)
@@ -21,11 +21,7 @@ PMP_CLASS(MPSRNNRecurrentMatrixState)
 /// Row i of every matrix belongs to sequence i; columns are feature channels.
 PMP_CLASS(MPSRNNMatrixInferenceLayer)
 @interface MPSRNNMatrixInferenceLayer : MPSKernel {
-    PMPRecurrentStack *_stack;
-    struct PMPRecurrentStatePool *_statePool;
-    BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
-    BOOL _descends; // the next sequence begins where the last one has ended
-    MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
+    PMPRecurrentLayer *_layer;
 }
 
 /// Of the first layer.

@@ -16,3 +16,5 @@
 #import <MetalPerformanceShaders/MPSLSTMDescriptor.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixId.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixInferenceLayer.h>
+#import <MetalPerformanceShaders/MPSCNNKernel.h>
+#import <MetalPerformanceShaders/MPSRNNImageInferenceLayer.h>
