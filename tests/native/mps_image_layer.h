@@ -196,7 +196,8 @@ static inline double convolve_at(TestWeights *weights, Extent extent, const doub
     NSInteger kernelWidth = (NSInteger)weights->descriptor.kernelWidth;
     NSInteger kernelHeight = (NSInteger)weights->descriptor.kernelHeight;
     NSInteger inputs = (NSInteger)weights->descriptor.inputFeatureChannels;
-    const float *kernel = (const float *)weights->values.bytes + (NSInteger)output * kernelHeight * kernelWidth * inputs;
+    const float *kernel =
+        (const float *)weights->values.bytes + (NSInteger)output * kernelHeight * kernelWidth * inputs;
     double sum = 0;
     for (NSInteger ky = 0; ky < kernelHeight; ky++) {
         for (NSInteger kx = 0; kx < kernelWidth; kx++) {
