@@ -8,8 +8,8 @@ typedef struct PMPImageSequence {
     NSString *name; // of the argument
 } PMPImageSequence;
 
-/// Raises unless there is an image; each has these channels, in a format that the engine knows, is of the kernel's
-/// device and is usable on the command buffer; and all have the size and the number of images of the first.
+/// Raises unless there is an image; each has these channels, is of the kernel's device and is usable on the
+/// command buffer; and all have the size and the number of images of the first.
 void PMPImageSequenceCheck(PMPImageSequence sequence, size_t channels, PMPEncoding encoding);
 
 /// Raises unless destinations have the steps and the size of the sources and share no memory with them.
