@@ -13,6 +13,7 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 
 # Whose members are all declared, but for those below.
 COMPLETE = [
+    "MPSCNNKernel",
     "MPSCNNConvolutionDataSource",
     "MPSGRUDescriptor",
     "MPSKernel",
@@ -20,7 +21,9 @@ COMPLETE = [
     "MPSMatrix",
     "MPSMatrixDescriptor",
     "MPSRNNDescriptor",
+    "MPSRNNImageInferenceLayer",
     "MPSRNNMatrixInferenceLayer",
+    "MPSRNNRecurrentImageState",
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
     "MPSState",
@@ -28,17 +31,32 @@ COMPLETE = [
     "MTLCommandBuffer",
 ]
 
+DESTINATIONS = "is for destinations that a kernel makes itself; recurrent layers are given theirs"
 DRAWING = "draws"
-IMAGES = "is about images, which the portable classes do not have"
+ONE_IMAGE = "runs a kernel over single images; recurrent layers run over sequences"
 PEERS = "is for linked GPUs; the portable device has no peers"
+RESULT_STATES = "is for the states that kernels leave beside a single image"
 SHADERS = "is for shaders, which the portable device does not run"
 ABSENT = {
-    "MPSState +temporaryStateWithCommandBuffer:textureDescriptor:": IMAGES,
-    "MPSState -destinationImageDescriptorForSourceImages:sourceStates:forKernel:suggestedDescriptor:": IMAGES,
-    "MPSState -initWithDevice:textureDescriptor:": IMAGES,
-    "MPSState -textureInfoAtIndex:": IMAGES,
+    "MPSCNNKernel -appendBatchBarrier": ONE_IMAGE,
+    "MPSCNNKernel -batchEncodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -destinationImageDescriptorForSourceImages:sourceStates:": DESTINATIONS,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -isResultStateReusedAcrossBatch": RESULT_STATES,
+    "MPSCNNKernel -resultStateBatchForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -resultStateForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateBatchForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel padding": DESTINATIONS,
     "MTLBuffer -newRemoteBufferViewForDevice:": PEERS,
-    "MTLBuffer -newTextureWithDescriptor:offset:bytesPerRow:": IMAGES,
     "MTLBuffer remoteStorageBuffer": PEERS,
     "MTLCommandBuffer -accelerationStructureCommandEncoder": "is for ray tracing",
     "MTLCommandBuffer -blitCommandEncoderWithDescriptor:": "samples a GPU's hardware counters",
