@@ -1,4 +1,4 @@
-"""The portable headers declare what Apple's SDK declares, nothing else, and of the matrix family everything."""
+"""The portable headers declare what Apple's SDK declares, nothing else, and of the classes below everything."""
 
 import importlib.util
 import os
@@ -13,9 +13,11 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 
 # Whose members are all declared, but for those below.
 COMPLETE = [
-    "MPSCNNKernel",
     "MPSCNNConvolutionDataSource",
+    "MPSCNNKernel",
     "MPSGRUDescriptor",
+    "MPSImage",
+    "MPSImageDescriptor",
     "MPSKernel",
     "MPSLSTMDescriptor",
     "MPSMatrix",
@@ -27,8 +29,12 @@ COMPLETE = [
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
     "MPSState",
+    "MPSStateResourceList",
+    "MPSTemporaryImage",
     "MTLBuffer",
     "MTLCommandBuffer",
+    "MTLTexture",
+    "MTLTextureDescriptor",
 ]
 
 DESTINATIONS = "is for destinations that a kernel makes itself; recurrent layers are given theirs"
@@ -37,6 +43,8 @@ ONE_IMAGE = "runs a kernel over single images; recurrent layers run over sequenc
 PEERS = "is for linked GPUs; the portable device has no peers"
 RESULT_STATES = "is for the states that kernels leave beside a single image"
 SHADERS = "is for shaders, which the portable device does not run"
+SPARSE = "is for sparse textures"
+SURFACES = "is for surfaces that a Mac's processes share and show"
 ABSENT = {
     "MPSCNNKernel -appendBatchBarrier": ONE_IMAGE,
     "MPSCNNKernel -batchEncodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
@@ -68,9 +76,17 @@ ABSENT = {
     "MTLCommandBuffer -presentDrawable:afterMinimumDuration:": DRAWING,
     "MTLCommandBuffer -presentDrawable:atTime:": DRAWING,
     "MTLCommandBuffer -renderCommandEncoderWithDescriptor:": DRAWING,
-    "MTLCommandBuffer -resourceStateCommandEncoder": "is for sparse textures",
-    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": "is for sparse textures",
+    "MTLCommandBuffer -resourceStateCommandEncoder": SPARSE,
+    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": SPARSE,
     "MTLCommandBuffer logs": SHADERS,
+    "MTLTexture -newRemoteTextureViewForDevice:": PEERS,
+    "MTLTexture -newSharedTextureHandle": SURFACES,
+    "MTLTexture firstMipmapInTail": SPARSE,
+    "MTLTexture iosurface": SURFACES,
+    "MTLTexture iosurfacePlane": SURFACES,
+    "MTLTexture isSparse": SPARSE,
+    "MTLTexture remoteStorageTexture": PEERS,
+    "MTLTexture tailSizeInBytes": SPARSE,
 }
 
 pytestmark = [
