@@ -177,7 +177,7 @@ static void test_layers(void) {
           SIZE_MAX / 2, SIZE_MAX, limit);
     weights.output_feature_channels = weights.input_feature_channels = SIZE_MAX / 2;
     FAILS(api->descriptor_set_weights(huge, PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS, &weights, error),
-          "[descriptor_set_weights] weights.data: %zu x %zu numbers, more than memory can hold", SIZE_MAX / 2,
+          "[descriptor_set_weights] weights.data: %zu x 1 x 1 x %zu numbers, more than memory can hold", SIZE_MAX / 2,
           SIZE_MAX / 2);
     CHECK(layer == NULL, "an output was changed");
     FAILS(api->layer_copy(NULL, &layer, error), "[layer_copy] layer: NULL, expected a pointer");
