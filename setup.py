@@ -19,6 +19,7 @@ from setuptools.command.build_ext import build_ext
 ROOT = Path(__file__).parent.resolve()
 NATIVE = ROOT / "native"
 MODULES = [path.stem for path in sorted((ROOT / "pymps").glob("*.pyx"))]
+HEADERS = sorted((NATIVE / "include").glob("*.h"))
 LIBRARY = "libpymps.dylib" if sys.platform == "darwin" else "libpymps.so"
 JOBS = os.cpu_count() or 1
 DEBUG = os.environ.get("PYMPS_DEBUG") == "1"
@@ -63,7 +64,7 @@ def replace(source: Path, target: Path) -> None:
 
 
 class BuildNativeAndExtensions(build_ext):
-    """Puts the native library and its header beside the extension modules."""
+    """Puts the native library and its headers beside the extension modules."""
 
     def finalize_options(self) -> None:
         """Set what the command line leaves open."""
@@ -82,7 +83,8 @@ class BuildNativeAndExtensions(build_ext):
         library = self.build_native()
         package = (ROOT if self.inplace else Path(self.build_lib)) / "pymps"
         (package / "include").mkdir(parents=True, exist_ok=True)
-        replace(NATIVE / "include" / "pymps.h", package / "include" / "pymps.h")
+        for header in HEADERS:
+            replace(header, package / "include" / header.name)
         replace(library, package / LIBRARY)
         if not CONFIG_STAMP.exists() or CONFIG_STAMP.read_text() != CONFIG:
             CONFIG_STAMP.write_text(CONFIG)
@@ -109,7 +111,7 @@ EXTENSIONS = [
         f"pymps.{module}",
         [f"pymps/{module}.pyx"],
         include_dirs=["native/include", np.get_include()],
-        depends=["native/include/pymps.h", str(CONFIG_STAMP)],
+        depends=[*map(str, HEADERS), str(CONFIG_STAMP)],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         extra_compile_args=["-O0", "-g"] if DEBUG else ["-O2"],
         libraries=["dl"] if sys.platform.startswith("linux") else [],

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from pymps._command_buffer import CommandBuffer
     from pymps._device import Device, devices
     from pymps._event import SharedEvent
+    from pymps._image import Image
+    from pymps._image_layer import ImageInferenceLayer
+    from pymps._image_state import RecurrentImageState
+    from pymps._image_stream import ImageStream
     from pymps._layer import MatrixInferenceLayer
     from pymps._queue import CommandQueue
     from pymps._state import RecurrentState
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from pymps.data_source import ConvolutionDescriptor, DataSource
     from pymps.descriptors import GRUDescriptor, LSTMDescriptor, SingleGateDescriptor
     from pymps.enums import (
+        ChannelFormat,
         CommandBufferStatus,
         DataType,
         NeuronType,
@@ -47,6 +52,7 @@ else:
 
     _MODULES = {
         "Buffer": "_buffer",
+        "ChannelFormat": "enums",
         "CommandBuffer": "_command_buffer",
         "CommandBufferError": "errors",
         "CommandBufferStatus": "enums",
@@ -57,12 +63,16 @@ else:
         "Device": "_device",
         "DeviceError": "errors",
         "GRUDescriptor": "descriptors",
+        "Image": "_image",
+        "ImageInferenceLayer": "_image_layer",
+        "ImageStream": "_image_stream",
         "LSTMDescriptor": "descriptors",
         "MatrixInferenceLayer": "_layer",
         "Neuron": "neurons",
         "NeuronType": "enums",
         "RNNBidirectionalCombineMode": "enums",
         "RNNSequenceDirection": "enums",
+        "RecurrentImageState": "_image_state",
         "RecurrentState": "_state",
         "SharedEvent": "_event",
         "SingleGateDescriptor": "descriptors",
@@ -86,6 +96,7 @@ else:
 
 __all__ = [
     "Buffer",
+    "ChannelFormat",
     "CommandBuffer",
     "CommandBufferError",
     "CommandBufferStatus",
@@ -96,12 +107,16 @@ __all__ = [
     "Device",
     "DeviceError",
     "GRUDescriptor",
+    "Image",
+    "ImageInferenceLayer",
+    "ImageStream",
     "LSTMDescriptor",
     "MatrixInferenceLayer",
     "Neuron",
     "NeuronType",
     "RNNBidirectionalCombineMode",
     "RNNSequenceDirection",
+    "RecurrentImageState",
     "RecurrentState",
     "SharedEvent",
     "SingleGateDescriptor",
@@ -116,7 +131,7 @@ __version__ = "0.1.0"
 
 
 def get_include() -> str:
-    """Where pymps.h lies, for compiling against pymps.
+    """Where pymps.h and pymps_image.h lie, for compiling against pymps.
 
     Returns
     -------

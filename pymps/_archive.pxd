@@ -11,4 +11,4 @@ cdef class Pieces:
 
 cdef bytes archived(const pymps_backend *native, pymps_layer *layer)
 # The caller owns what it returns.
-cdef pymps_layer *unarchived(Device device, object data) except NULL
+cdef pymps_layer *unarchived(Device device, object data, bint takes_images) except NULL

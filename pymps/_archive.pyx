@@ -38,7 +38,7 @@ cdef bytes archived(const pymps_backend *native, pymps_layer *layer):
     return b"".join(pieces.pieces)
 
 
-cdef pymps_layer *unarchived(Device device, object data) except NULL:
+cdef pymps_layer *unarchived(Device device, object data, bint takes_images) except NULL:
     cdef pymps_layer *layer = NULL
     cdef Py_buffer view
     cdef pymps_error error
@@ -48,7 +48,10 @@ cdef pymps_layer *unarchived(Device device, object data) except NULL:
     except (TypeError, BufferError):
         raise TypeError(f"data: {describe(data)}, expected bytes or the like, contiguous") from None
     with nogil:
-        status = device.native.layer_unarchive(device.handle, view.buf, view.len, &layer, &error)
+        if takes_images:
+            status = device.native.images.image_layer_unarchive(device.handle, view.buf, view.len, &layer, &error)
+        else:
+            status = device.native.layer_unarchive(device.handle, view.buf, view.len, &layer, &error)
     PyBuffer_Release(&view)
     check(status, &error)
     return layer

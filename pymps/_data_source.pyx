@@ -96,12 +96,17 @@ cdef void purge(void *context) noexcept with gil:
 
 cdef tuple describe_weights(str name, object source, pymps_weights *weights):
     array, bias, neuron, label = source.weights, source.bias, source.neuron, source.label
-    outputs, inputs = array.shape if array.ndim == 2 else (array.size, 1)
+    outputs, inputs, kernel_height, kernel_width = array.size, 1, 1, 1
+    if array.ndim == 2:
+        outputs, inputs = array.shape
+    elif array.ndim == 4:
+        outputs, kernel_height, kernel_width, inputs = array.shape
     dtype = array.dtype.type
     label = None if label is None else label.encode("utf-8")
     weights.data_type = PYMPS_UINT8 if dtype is np.uint8 else PYMPS_FLOAT16 if dtype is np.float16 else PYMPS_FLOAT32
-    weights.data = data_of(name, array, outputs * inputs, np.float32 if weights.data_type == PYMPS_FLOAT32 else dtype)
+    weights.data = data_of(name, array, array.size, np.float32 if weights.data_type == PYMPS_FLOAT32 else dtype)
     weights.output_feature_channels, weights.input_feature_channels = outputs, inputs
+    weights.kernel_width, weights.kernel_height = kernel_width, kernel_height
     weights.bias = <const float *>data_of(name, bias, outputs, np.float32)
     weights.neuron = native_neuron(neuron.type, neuron.a, neuron.b, neuron.c)
     weights.neuron.channel_a = <const float *>data_of(name, neuron.channel_a, outputs, np.float32)

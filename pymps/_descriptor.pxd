@@ -17,4 +17,4 @@ cdef class NativeDescriptor:
 # `failures` gets what its data sources raise: see raise_failures.
 cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descriptor, list failures)
 # A layer of a descriptor, or of a list of them. The caller owns what it returns.
-cdef pymps_layer *make_layer(Device device, object descriptor, list failures) except NULL
+cdef pymps_layer *make_layer(Device device, object descriptor, bint takes_images, list failures) except NULL

@@ -122,7 +122,7 @@ cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descri
     return made
 
 
-cdef pymps_layer *make_layer(Device device, object descriptor, list failures) except NULL:
+cdef pymps_layer *make_layer(Device device, object descriptor, bint takes_images, list failures) except NULL:
     descriptors = list(descriptor) if isinstance(descriptor, (list, tuple)) else [descriptor]
     if not descriptors:
         raise ValueError("descriptor: an empty list, expected at least one descriptor")
@@ -139,7 +139,10 @@ cdef pymps_layer *make_layer(Device device, object descriptor, list failures) ex
         for index in range(count):
             handles[index] = (<NativeDescriptor>made[index]).handle
         with nogil:
-            status = device.native.layer_create(device.handle, handles, count, &layer, &error)
+            if takes_images:
+                status = device.native.images.image_layer_create(device.handle, handles, count, &layer, &error)
+            else:
+                status = device.native.layer_create(device.handle, handles, count, &layer, &error)
     finally:
         PyMem_Free(handles)
     if failures:

@@ -200,6 +200,30 @@ cdef class Device:
         from pymps._buffer import wrapped_array
         return wrapped_array(self, array)
 
+    def image(self, array):
+        """The image that an array is, or a copy of it.
+
+        Parameters
+        ----------
+        array : ndarray, shape (N, H, W, C) or (H, W, C), float32, float16, uint16 or uint8
+            N images of H lines of W pixels of C channels. Where it is C-contiguous in a buffer of this device, and the
+            device's images can lie in buffers, the image has its memory; else it is copied: `Image.shares_memory` says
+            which.
+
+        Returns
+        -------
+        Image
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not such an array.
+        DeviceError
+            Out of device memory.
+        """
+        from pymps._image import image_of
+        return image_of(self, array)
+
     def new_command_queue(self, max_command_buffer_count=None):
         """A queue for command buffers.
 
@@ -236,6 +260,11 @@ cdef class Device:
         """
         from pymps._event import make_event
         return make_event(self)
+
+    @property
+    def has_linear_images(self):
+        """Whether its images can lie in buffers, so that arrays can be images without a copy."""
+        return bool(self._info.has_linear_images)
 
     cdef bint is_same(self, Device other) noexcept:
         return self.native == other.native and self._info.registry_id == other._info.registry_id

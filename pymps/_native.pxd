@@ -35,6 +35,7 @@ cdef extern from "pymps.h" nogil:
         const char *label
         const float (*ranges)[2]
         const float *lookup_table
+        size_t kernel_width, kernel_height
 
     ctypedef struct pymps_data_source:
         void *context
@@ -86,11 +87,13 @@ cdef extern from "pymps.h" nogil:
         bint is_low_power, is_headless, is_removable, has_unified_memory
         uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes
         size_t threads
+        bint has_linear_images
 
     ctypedef struct pymps_layer_info:
         size_t input_feature_channels, output_feature_channels, number_of_layers
         bint runs_sequence, runs_bidirectional_sequence
         size_t forward_output_feature_channels, backward_output_feature_channels
+        bint takes_images
 
     ctypedef enum pymps_command_buffer_status:
         PYMPS_COMMAND_BUFFER_NOT_ENQUEUED
@@ -126,8 +129,11 @@ cdef extern from "pymps.h" nogil:
         PYMPS_RECURRENT_OUTPUT
         PYMPS_MEMORY_CELL
 
+    ctypedef struct pymps_image_functions  # below
+
     ctypedef struct pymps_backend:
         const char *name
+        const pymps_image_functions *images
 
         pymps_status (*device_count)(size_t *count, pymps_error *error) noexcept nogil
         pymps_status (*device_open)(size_t index, size_t threads, pymps_device **device, pymps_error *error) noexcept nogil
@@ -270,3 +276,70 @@ cdef extern from "pymps.h" nogil:
 
     uint32_t PYMPS_ABI_VERSION
     size_t PYMPS_MAX_THREADS
+
+
+cdef extern from "pymps_image.h" nogil:
+    ctypedef enum pymps_channel_format:
+        PYMPS_CHANNELS_UNORM8
+        PYMPS_CHANNELS_UNORM16
+        PYMPS_CHANNELS_FLOAT16
+        PYMPS_CHANNELS_FLOAT32
+
+    ctypedef enum pymps_data_layout:
+        PYMPS_HEIGHT_WIDTH_CHANNELS
+        PYMPS_CHANNELS_HEIGHT_WIDTH
+
+    ctypedef struct pymps_image_descriptor:
+        size_t width, height, feature_channels, number_of_images
+        pymps_channel_format channel_format
+
+    size_t PYMPS_ALL_IMAGES
+
+    ctypedef struct pymps_image
+
+    ctypedef struct pymps_image_functions:
+        pymps_status (*image_create)(pymps_device *device, const pymps_image_descriptor *descriptor,
+                                     pymps_image **image, pymps_error *error) noexcept nogil
+        pymps_status (*image_create_in_buffer)(pymps_buffer *buffer, size_t offset_bytes,
+                                               const pymps_image_descriptor *descriptor, pymps_image **image,
+                                               pymps_error *error) noexcept nogil
+        pymps_status (*image_create_temporary)(pymps_command_buffer *command_buffer,
+                                               const pymps_image_descriptor *descriptor, pymps_image **image,
+                                               pymps_error *error) noexcept nogil
+        void (*image_release)(pymps_image *image) noexcept nogil
+        void (*image_descriptor)(pymps_image *image, pymps_image_descriptor *descriptor) noexcept nogil
+        pymps_buffer *(*image_buffer)(pymps_image *image, size_t *offset_bytes) noexcept nogil
+        bint (*image_is_temporary)(pymps_image *image) noexcept nogil
+        size_t (*image_read_count)(pymps_image *image) noexcept nogil
+        pymps_status (*image_set_read_count)(pymps_image *image, size_t read_count,
+                                             pymps_error *error) noexcept nogil
+        pymps_status (*image_read)(pymps_device *device, pymps_image *image, size_t image_index,
+                                   pymps_data_layout layout, void *destination, pymps_error *error) noexcept nogil
+        pymps_status (*image_write)(pymps_device *device, pymps_image *image, size_t image_index,
+                                    pymps_data_layout layout, const void *source,
+                                    pymps_error *error) noexcept nogil
+        pymps_status (*command_buffer_synchronize_image)(pymps_command_buffer *command_buffer, pymps_image *image,
+                                                         pymps_error *error) noexcept nogil
+        pymps_status (*image_layer_create)(pymps_device *device, pymps_descriptor **descriptors, size_t count,
+                                           pymps_layer **layer, pymps_error *error) noexcept nogil
+        pymps_status (*image_layer_unarchive)(pymps_device *device, const void *data, size_t length,
+                                              pymps_layer **layer, pymps_error *error) noexcept nogil
+        pymps_status (*image_layer_encode_sequence)(pymps_layer *layer, pymps_command_buffer *command_buffer,
+                                                    size_t steps, pymps_image **sources, pymps_image **destinations,
+                                                    pymps_state *state, size_t state_count,
+                                                    bint states_are_temporary, pymps_state **states,
+                                                    pymps_error *error) noexcept nogil
+        pymps_status (*image_layer_encode_bidirectional_sequence)(pymps_layer *layer,
+                                                                  pymps_command_buffer *command_buffer, size_t steps,
+                                                                  pymps_image **sources,
+                                                                  pymps_image **forward_destinations,
+                                                                  pymps_image **backward_destinations,
+                                                                  pymps_combine_mode combine_mode,
+                                                                  pymps_error *error) noexcept nogil
+        pymps_status (*image_state_create)(pymps_layer *layer, size_t width, size_t height, size_t number_of_images,
+                                           const float **h, const float **c, pymps_state **state,
+                                           pymps_error *error) noexcept nogil
+        pymps_status (*image_state_image)(pymps_state *state, size_t layer_index, pymps_state_matrix which,
+                                          pymps_image **image, pymps_error *error) noexcept nogil
+        pymps_status (*image_stream_create)(pymps_layer *layer, size_t width, size_t height, size_t number_of_images,
+                                            pymps_stream **stream, pymps_error *error) noexcept nogil

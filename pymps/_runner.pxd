@@ -1,20 +1,25 @@
-from pymps._buffer cimport Buffer
 from pymps._device cimport Device
 from pymps._native cimport *
-from pymps._sequence cimport Sequence
+from pymps._sequence cimport Sequence, Staging
 
 
 cdef class Runner:
     cdef const pymps_backend *native
     cdef pymps_layer *layer   # owned
     cdef pymps_queue *queue   # owned
-    cdef Buffer staging       # grows as needed; None until then
+    cdef Staging staging
 
     cdef int stage(self, Device device, list sequences) except -1
     cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
                  pymps_state **states) except -1 nogil
     cdef int run_bidirectional(self, Sequence x, Sequence y, Sequence backward_y,
                                pymps_combine_mode combine_mode) except -1
+    cdef pymps_status encode(self, pymps_command_buffer *command_buffer, Sequence x, Sequence y, pymps_state *state,
+                             size_t state_count, bint are_temporary, pymps_state **states,
+                             pymps_error *error) noexcept nogil
+    # `backward_y` may be None.
+    cdef pymps_status encode_bidirectional(self, pymps_command_buffer *command_buffer, Sequence x, Sequence y,
+                                           Sequence backward_y, pymps_combine_mode combine_mode, pymps_error *error)
     cdef int _finish(self, pymps_command_buffer *command_buffer, pymps_status status, pymps_error *error) except -1 nogil
 
 

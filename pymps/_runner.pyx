@@ -3,9 +3,8 @@
 cimport cython
 
 from pymps._backend cimport check
-from pymps._buffer cimport Buffer, new_buffer
 from pymps._device cimport Device
-from pymps._sequence cimport Sequence
+from pymps._sequence cimport Sequence, Staging
 
 
 @cython.final
@@ -20,18 +19,17 @@ cdef class Runner:
 
     cdef int stage(self, Device device, list sequences) except -1:
         cdef Sequence sequence
-        cdef size_t needed = 0, offset = 0
+        cdef size_t needed = 0
+        cdef bint is_in_place = True
         for sequence in sequences:
             sequence.locate(device)
             needed += sequence.staging_bytes
-        if needed == 0:
+            is_in_place = is_in_place and sequence._outside is None
+        if is_in_place:
             return 0
-        if self.staging is None or self.native.buffer_length_bytes(self.staging.handle) < needed:
-            self.staging = None  # first, so that the device need not hold both
-            self.staging = new_buffer(device, needed)
+        self.staging.prepare(device, needed)
         for sequence in sequences:
-            sequence.stage(self.staging, offset)
-            offset += sequence.staging_bytes
+            sequence.stage(self.staging)
         return 0
 
     cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
@@ -40,23 +38,41 @@ cdef class Runner:
         cdef pymps_error error
         cdef pymps_status status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
         if status == PYMPS_OK:
-            status = self.native.layer_encode_sequence(self.layer, command_buffer, x.steps, x.matrices, y.matrices,
-                                                       state, state_count, False, states, &error)
+            status = self.encode(command_buffer, x, y, state, state_count, False, states, &error)
         return self._finish(command_buffer, status, &error)
 
     cdef int run_bidirectional(self, Sequence x, Sequence y, Sequence backward_y,
                                pymps_combine_mode combine_mode) except -1:
-        cdef pymps_matrix *backward = NULL if backward_y is None else backward_y.matrices
         cdef pymps_command_buffer *command_buffer = NULL
         cdef pymps_error error
         cdef pymps_status status
         with nogil:
             status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
-            if status == PYMPS_OK:
-                status = self.native.layer_encode_bidirectional_sequence(
-                    self.layer, command_buffer, x.steps, x.matrices, y.matrices, backward, combine_mode, &error)
+        if status == PYMPS_OK:
+            status = self.encode_bidirectional(command_buffer, x, y, backward_y, combine_mode, &error)
+        with nogil:
             self._finish(command_buffer, status, &error)
         return 0
+
+    cdef pymps_status encode(self, pymps_command_buffer *command_buffer, Sequence x, Sequence y, pymps_state *state,
+                             size_t state_count, bint are_temporary, pymps_state **states,
+                             pymps_error *error) noexcept nogil:
+        if x.images != NULL:
+            return self.native.images.image_layer_encode_sequence(
+                self.layer, command_buffer, x.steps, x.images, y.images, state, state_count, are_temporary, states, error)
+        return self.native.layer_encode_sequence(
+            self.layer, command_buffer, x.steps, x.matrices, y.matrices, state, state_count, are_temporary, states, error)
+
+    cdef pymps_status encode_bidirectional(self, pymps_command_buffer *command_buffer, Sequence x, Sequence y,
+                                           Sequence backward_y, pymps_combine_mode combine_mode, pymps_error *error):
+        cdef pymps_matrix *matrices = NULL if backward_y is None else backward_y.matrices
+        cdef pymps_image **images = NULL if backward_y is None else backward_y.images
+        with nogil:
+            if x.images != NULL:
+                return self.native.images.image_layer_encode_bidirectional_sequence(
+                    self.layer, command_buffer, x.steps, x.images, y.images, images, combine_mode, error)
+            return self.native.layer_encode_bidirectional_sequence(
+                self.layer, command_buffer, x.steps, x.matrices, y.matrices, matrices, combine_mode, error)
 
     cdef int _finish(self, pymps_command_buffer *command_buffer, pymps_status status,
                      pymps_error *error) except -1 nogil:
@@ -72,6 +88,7 @@ cdef Runner make_runner(const pymps_backend *native, pymps_layer *layer, Device 
     cdef Runner runner = Runner.__new__(Runner)
     cdef pymps_error error
     runner.native = native
+    runner.staging = Staging()
     with nogil:
         check(native.layer_copy(layer, &runner.layer, &error), &error)
         check(native.queue_create(device.handle, &runner.queue, &error), &error)

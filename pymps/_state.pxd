@@ -2,16 +2,23 @@ from pymps._command_buffer cimport CommandBuffer
 from pymps._native cimport *
 
 
-cdef class RecurrentState:
+cdef class State:
     cdef const pymps_backend *native
     cdef pymps_state *handle                # owned
-    cdef readonly object layer              # the MatrixInferenceLayer whose state it is
-    cdef readonly Py_ssize_t batch
+    cdef readonly object layer              # whose state it is
     cdef CommandBuffer _command_buffer      # what makes it; None: complete
 
-    # Raises unless work on `command_buffer`, or work that begins now (None), may start from it.
-    cdef int check_start(self, CommandBuffer command_buffer) except -1
+    cdef State made(self, object layer, pymps_state *handle, CommandBuffer command_buffer)
+    # Raises unless work of `layer` on `command_buffer`, or work that begins now (None), may start from it.
+    cdef int check_start(self, object layer, CommandBuffer command_buffer) except -1
+    # The index, after checking that there is such a layer and that the CPU may look at it.
+    cdef size_t checked_index(self, object layer_index) except? 0
     cdef bint _is_complete(self) except -1
+
+
+cdef class RecurrentState(State):
+    cdef readonly Py_ssize_t batch
+
     cdef object _array(self, layer_index, pymps_state_matrix which)
 
 
@@ -20,13 +27,19 @@ cdef class NewStates:
     cdef pymps_state **handles  # owned, and what they point to
     cdef Py_ssize_t count
 
-    cdef list taken(self, object layer, Py_ssize_t batch, CommandBuffer command_buffer)
+    cdef pymps_state *take(self, Py_ssize_t index) noexcept
 
 
 cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch, CommandBuffer command_buffer=*)
+cdef int check_state(object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=*) except -1
 cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count)
+# Raises the error that `status` stands for, unless it is PYMPS_OK.
+cdef int check_cell(pymps_status status, const pymps_error *error, size_t index, pymps_state_matrix which) except -1
 
 
 cdef class FloatArrays:
     cdef const float **data  # owned; NULL where there are none
     cdef list arrays         # what it points to
+
+
+cdef tuple extent_of(object h, object c, Py_ssize_t ndim)

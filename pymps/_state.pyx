@@ -15,29 +15,25 @@ from pymps._values import COUNT_MAX, checked_int, describe, is_plain_array
 cnp.import_array()
 
 
-@cython.final
-cdef class RecurrentState:
-    """What a layer remembers: the output h and the memory cell c of each layer of its stack
-    (``MPSRNNRecurrentMatrixState``).
-
-    It is made by calling a `MatrixInferenceLayer`, by its methods `state` and `encode_sequence`, and by `Stream.state`.
-    It never changes.
-
-    Attributes
-    ----------
-    layer : MatrixInferenceLayer
-        Whose state it is: no other layer takes it.
-    batch : int
-        How many rows it has.
-    """
+cdef class State:
+    """What the states of all layers have in common."""
 
     def __cinit__(self, *key):
         if len(key) != 1 or key[0] is not made_here:
-            raise TypeError("RecurrentState: made by a layer, by its state() and by Stream.state, not by a call")
+            raise TypeError(f"{type(self).__name__}: made by a layer, by its state() and by its streams, not by a call")
 
     def __dealloc__(self):
         if self.native != NULL:
             self.native.state_release(self.handle)
+
+    cdef State made(self, object layer, pymps_state *handle, CommandBuffer command_buffer):
+        """Itself, after taking over the reference `handle`."""
+        cdef Device device = layer.device
+        self.native = device.native
+        self.handle = handle
+        self.layer = layer
+        self._command_buffer = command_buffer
+        return self
 
     @property
     def number_of_layers(self):
@@ -62,6 +58,46 @@ cdef class RecurrentState:
         cdef size_t count = checked_int("read_count", value, 0, COUNT_MAX)
         cdef pymps_error error
         check(self.native.state_set_read_count(self.handle, count, &error), &error)
+
+    cdef size_t checked_index(self, object layer_index) except? 0:
+        cdef size_t index = checked_int("layer_index", layer_index, 0, self.number_of_layers - 1)
+        if self.is_temporary:
+            raise ValueError("the state is temporary: the CPU can't read it")
+        if not self._is_complete():
+            raise RuntimeError("the state's command buffer has not completed, expected a wait for it before")
+        return index
+
+    cdef int check_start(self, object layer, CommandBuffer command_buffer) except -1:
+        if self.layer is not layer:
+            raise ValueError("state: of another layer, expected one of this layer")
+        if self.is_temporary:
+            if command_buffer is not self._command_buffer:
+                raise ValueError("state: temporary, expected use on the command buffer that makes it alone")
+        elif command_buffer is None and not self._is_complete():
+            raise RuntimeError("state: its command buffer has not completed, expected a wait for it before")
+        return 0
+
+    cdef bint _is_complete(self) except -1:
+        if self._command_buffer is not None and self._command_buffer.is_complete():
+            self._command_buffer = None
+        return self._command_buffer is None
+
+
+@cython.final
+cdef class RecurrentState(State):
+    """What a layer remembers: the output h and the memory cell c of each layer of its stack
+    (``MPSRNNRecurrentMatrixState``).
+
+    It is made by calling a `MatrixInferenceLayer`, by its methods `state` and `encode_sequence`, and by `Stream.state`.
+    It never changes.
+
+    Attributes
+    ----------
+    layer : MatrixInferenceLayer
+        Whose state it is: no other layer takes it.
+    batch : int
+        How many rows it has.
+    """
 
     def recurrent_output(self, layer_index=0):
         """The output h of one layer of the stack.
@@ -95,17 +131,10 @@ cdef class RecurrentState:
         return self._array(layer_index, PYMPS_MEMORY_CELL)
 
     cdef object _array(self, layer_index, pymps_state_matrix which):
-        cdef size_t index = checked_index(layer_index, self.number_of_layers)
+        cdef size_t index = self.checked_index(layer_index)
         cdef pymps_matrix matrix
         cdef pymps_error error
-        if self.is_temporary:
-            raise ValueError("the state is temporary: the CPU can't read it")
-        if not self._is_complete():
-            raise RuntimeError("the state's command buffer has not completed, expected a wait for it before")
-        cdef pymps_status status = self.native.state_matrix(self.handle, index, which, &matrix, &error)
-        if status == PYMPS_ERROR_ARGUMENT and which == PYMPS_MEMORY_CELL:
-            raise ValueError(f"layer_index: {index}, a layer without a memory cell, expected an LSTM")
-        check(status, &error)
+        check_cell(self.native.state_matrix(self.handle, index, which, &matrix, &error), &error, index, which)
         cdef Device device = self.layer.device
         cdef Buffer buffer = make_buffer(device, matrix.buffer, None, True)
         dtype = "float32" if matrix.data_type == PYMPS_FLOAT32 else "float16"
@@ -119,19 +148,6 @@ cdef class RecurrentState:
         copy.flags.writeable = False
         return copy
 
-    cdef int check_start(self, CommandBuffer command_buffer) except -1:
-        if self.is_temporary:
-            if command_buffer is not self._command_buffer:
-                raise ValueError("state: temporary, expected use on the command buffer that makes it alone")
-        elif command_buffer is None and not self._is_complete():
-            raise RuntimeError("state: its command buffer has not completed, expected a wait for it before")
-        return 0
-
-    cdef bint _is_complete(self) except -1:
-        if self._command_buffer is not None and self._command_buffer.is_complete():
-            self._command_buffer = None
-        return self._command_buffer is None
-
     def __repr__(self):
         return f"<pymps.RecurrentState of {self.batch} rows, {self.number_of_layers} layers>"
 
@@ -139,13 +155,23 @@ cdef class RecurrentState:
 cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch, CommandBuffer command_buffer=None):
     """Takes over the reference `handle`."""
     cdef RecurrentState state = RecurrentState.__new__(RecurrentState, made_here)
-    cdef Device device = layer.device
-    state.native = device.native
-    state.handle = handle
-    state.layer = layer
     state.batch = batch
-    state._command_buffer = command_buffer
+    state.made(layer, handle, command_buffer)
     return state
+
+
+cdef int check_state(object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=None) except -1:
+    if not isinstance(state, RecurrentState):
+        raise TypeError(f"state: {describe(state)}, expected a RecurrentState or None")
+    if (<RecurrentState>state).layer is layer and (<RecurrentState>state).batch != batch:
+        raise ValueError(f"state: {(<RecurrentState>state).batch} rows, expected {batch}")
+    return (<RecurrentState>state).check_start(layer, command_buffer)
+
+
+cdef int check_cell(pymps_status status, const pymps_error *error, size_t index, pymps_state_matrix which) except -1:
+    if status == PYMPS_ERROR_ARGUMENT and which == PYMPS_MEMORY_CELL:
+        raise ValueError(f"layer_index: {index}, a layer without a memory cell, expected an LSTM")
+    return check(status, error)
 
 
 @cython.final
@@ -158,14 +184,10 @@ cdef class NewStates:
             self.native.state_release(self.handles[index])
         PyMem_Free(self.handles)
 
-    cdef list taken(self, object layer, Py_ssize_t batch, CommandBuffer command_buffer):
-        cdef pymps_state *handle
-        cdef Py_ssize_t index
-        states = []
-        for index in range(self.count):
-            handle, self.handles[index] = self.handles[index], NULL
-            states.append(make_state(layer, handle, batch, command_buffer))
-        return states
+    cdef pymps_state *take(self, Py_ssize_t index) noexcept:
+        cdef pymps_state *handle = self.handles[index]
+        self.handles[index] = NULL
+        return handle
 
 
 cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count):
@@ -178,15 +200,15 @@ cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count):
     return states
 
 
-cdef size_t checked_index(object layer_index, Py_ssize_t count) except? 0:
-    return checked_int("layer_index", layer_index, 0, count - 1)
-
-
 @cython.final
 cdef class FloatArrays:
-    """h or c of a stack, as C wants it: one pointer per layer."""
+    """h or c of a stack, as C wants it: one pointer per layer.
 
-    def __cinit__(self, str name, object values, Py_ssize_t batch, tuple outputs):
+    Each array has the axes `extent`, whose names are `axes`, and the layer's output channels; () stands for no extent
+    that is known.
+    """
+
+    def __cinit__(self, str name, object values, tuple extent, str axes, tuple outputs):
         if values is None:
             return
         if not isinstance(values, (list, tuple)):
@@ -201,10 +223,10 @@ cdef class FloatArrays:
         for index, array in enumerate(values):
             if array is None:
                 continue
-            expected = f"a float32 array of shape ({batch or 'B'}, {outputs[index]})"
+            expected = f"a float32 array of shape ({', '.join(map(str, extent)) or axes}, {outputs[index]})"
             if not is_plain_array(array) or array.dtype != np.float32:
                 raise TypeError(f"{name}[{index}]: {describe(array)}, expected {expected}")
-            if array.shape != (batch, outputs[index]) or batch == 0:
+            if not extent or array.shape != (*extent, outputs[index]):
                 raise ValueError(f"{name}[{index}]: {describe(array)}, expected {expected}")
             kept = np.ascontiguousarray(array)
             self.arrays.append(kept)
@@ -212,3 +234,12 @@ cdef class FloatArrays:
 
     def __dealloc__(self):
         PyMem_Free(self.data)
+
+
+cdef tuple extent_of(object h, object c, Py_ssize_t ndim):
+    """The axes before the channels of the first array of h or c that has `ndim` axes; () where there is none."""
+    for values in (h, c):
+        for array in values if isinstance(values, (list, tuple)) else ():
+            if is_plain_array(array) and array.ndim == ndim and array.size > 0:
+                return array.shape[:ndim - 1]
+    return ()

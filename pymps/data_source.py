@@ -18,7 +18,7 @@ __all__ = ["ConvolutionDescriptor", "DataSource", "FetchedWeights", "fetch_weigh
 
 
 class ConvolutionDescriptor(Immutable):
-    """What a matrix of weights looks like, and the activation that goes with it (``MPSCNNConvolutionDescriptor``).
+    """What the weights of a source look like, and the activation that goes with it (``MPSCNNConvolutionDescriptor``).
 
     Immutable; two with the same values are equal.
 
@@ -30,6 +30,8 @@ class ConvolutionDescriptor(Immutable):
         The rows, `out`.
     neuron : Neuron, optional
         The activation. None: ``Neuron(NeuronType.NONE)``, the identity.
+    kernel_width, kernel_height : int
+        The pixels that an `ImageInferenceLayer` multiplies for one: `kw` and `kh`. Other layers take 1 x 1 alone.
 
     Raises
     ------
@@ -37,22 +39,34 @@ class ConvolutionDescriptor(Immutable):
         The message names the argument, what came and what was expected.
     """
 
-    __slots__ = ("input_feature_channels", "neuron", "output_feature_channels")
+    __slots__ = ("input_feature_channels", "kernel_height", "kernel_width", "neuron", "output_feature_channels")
 
     input_feature_channels: int
     output_feature_channels: int
     neuron: Neuron
+    kernel_width: int
+    kernel_height: int
 
-    def __init__(self, input_feature_channels: int, output_feature_channels: int, neuron: Neuron | None = None) -> None:
+    def __init__(
+        self,
+        input_feature_channels: int,
+        output_feature_channels: int,
+        neuron: Neuron | None = None,
+        kernel_width: int = 1,
+        kernel_height: int = 1,
+    ) -> None:
         outputs = checked_count("output_feature_channels", output_feature_channels)
         self._set(
             input_feature_channels=checked_count("input_feature_channels", input_feature_channels),
             output_feature_channels=outputs,
             neuron=checked_neuron("neuron", neuron, outputs),
+            kernel_width=checked_count("kernel_width", kernel_width),
+            kernel_height=checked_count("kernel_height", kernel_height),
         )
 
-    def _key(self) -> tuple[int, int, Neuron]:
-        return self.input_feature_channels, self.output_feature_channels, self.neuron
+    def _key(self) -> tuple[int, int, Neuron, int, int]:
+        channels = self.input_feature_channels, self.output_feature_channels
+        return *channels, self.neuron, self.kernel_width, self.kernel_height
 
     def __eq__(self, other: object) -> bool:
         return self._key() == other._key() if isinstance(other, ConvolutionDescriptor) else NotImplemented
@@ -64,13 +78,13 @@ class ConvolutionDescriptor(Immutable):
         return ConvolutionDescriptor, self._key()
 
     def __repr__(self) -> str:
-        return "ConvolutionDescriptor({}, {}, {!r})".format(*self._key())
+        return "ConvolutionDescriptor({}, {}, {!r}, {}, {})".format(*self._key())
 
 
 class DataSource:
-    """A matrix of weights that is fetched when a layer is made (``MPSCNNConvolutionDataSource`` [1]_): derive from it.
+    """Weights that are fetched when a layer is made (``MPSCNNConvolutionDataSource`` [1]_): derive from it.
 
-    When a `MatrixInferenceLayer` is made, each source of its descriptors is asked for `load`, then for the attributes
+    When a layer is made, each source of its descriptors is asked for `load`, then for the attributes
     and the arrays, then for `purge`. An exception out of any of them comes out of the layer's constructor, as it is. A
     source may belong to several properties and descriptors: then it is loaded once for each, perhaps for a second one
     before the purge of the first.
@@ -114,8 +128,8 @@ class DataSource:
 
         Returns
         -------
-        ndarray, shape (out, in), or (out,) for diagonal memory weights, of the dtype of `data_type`
-            Kept alive, and read in place where it is C-contiguous, until `purge`.
+        ndarray, shape (out, kh, kw, in), or (out,) for diagonal memory weights, of the dtype of `data_type`
+            (out, in) where the kernel is 1 x 1. Kept alive, and read in place where it is C-contiguous, until `purge`.
         """
         raise NotImplementedError(f"{type(self).__name__}.weights: not there, expected of every class of data sources")
 
@@ -182,7 +196,11 @@ def fetch_weights(name: str, source: DataSource, shape: tuple[int, ...]) -> Fetc
     descriptor = _checked_descriptor(f"{name}: descriptor of {owner}", source.descriptor, shape)
     data_type = checked_member(f"{name}: data_type of {owner}", source.data_type, DataType)
     outputs = shape[0]
-    weights = checked("weights", source.weights(), shape, np.dtype(data_type.name.lower()).type)
+    array = source.weights()
+    kernel = descriptor.kernel_height, descriptor.kernel_width
+    if len(shape) == 2 and (kernel != (1, 1) or getattr(array, "ndim", 2) == 4):
+        shape = shape[0], *kernel, shape[1]
+    weights = checked("weights", array, shape, np.dtype(data_type.name.lower()).type)
     bias = source.bias_terms()
     if bias is not None:
         bias = checked("bias_terms", bias, (outputs,), np.float32)
@@ -208,4 +226,6 @@ def _checked_descriptor(name: str, value: Any, shape: tuple[int, ...]) -> Convol
             f"{name}: {value.input_feature_channels} -> {value.output_feature_channels} channels, "
             f"expected {inputs} -> {outputs}"
         )
+    if len(shape) == 1 and (value.kernel_height, value.kernel_width) != (1, 1):
+        raise ValueError(f"{name}: a kernel of {value.kernel_height} x {value.kernel_width}, expected 1 x 1: a diagonal")
     return value

@@ -67,6 +67,9 @@ class LSTMDescriptor(RNNDescriptor):
     b and its activation g from its input weights. Weights that are None are zeros; where input weights are None, so is
     the bias, and the activation is the identity: nothing but gh is preset.
 
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
+    kw, in), and biases and diagonals are the same at every pixel.
+
     References
     ----------
     .. [1] Apple, MPSLSTMDescriptor, developer.apple.com/documentation/metalperformanceshaders/mpslstmdescriptor
@@ -116,9 +119,9 @@ class LSTMDescriptor(RNNDescriptor):
 
         Parameters
         ----------
-        w_ih : ndarray, shape (4 * out, in), float32 or float16
+        w_ih : ndarray, shape (4 * out, in) or (4 * out, kh, kw, in), float32 or float16
             W of the four gates.
-        w_hh : ndarray, shape (4 * out, out), float32 or float16
+        w_hh : ndarray, shape (4 * out, out) or (4 * out, kh, kw, out), float32 or float16
             U of the four gates.
         bias : ndarray, shape (4 * out,), float32, optional
             b of the four gates. Tools with two biases per gate mean their sum.
@@ -126,7 +129,8 @@ class LSTMDescriptor(RNNDescriptor):
             In which order the gates are stacked: the letters i (input), f (forget), c or g (cell) and o (output), each
             once. PyTorch and Keras: "ifgo"; ONNX: "iofc".
         peepholes : dict of str to ndarray, optional
-            V by gate letter, float32 or float16, all of shape (out,), diagonal, or all of shape (out, out).
+            V by gate letter, float32 or float16: all of shape (out,), diagonal, or of shapes (out, out) and (out, kh,
+            kw, out).
         neurons : dict of str to Neuron, optional
             g by gate letter, where it is not the sigmoid (i, f, o) or tanh (c).
         cell_to_output_neuron : Neuron, optional
@@ -144,7 +148,7 @@ class LSTMDescriptor(RNNDescriptor):
             The message names the argument, what came and what was expected.
         """
         sources = lstm_sources(w_ih, w_hh, bias, gate_order, peepholes, neurons)
-        descriptor = cls(w_ih.shape[1], w_hh.shape[1])
+        descriptor = cls(w_ih.shape[-1], w_hh.shape[-1])
         descriptor.memory_weights_are_diagonal = any(source.weights.ndim == 1 for source in sources.values())
         for name, source in sources.items():
             setattr(descriptor, name, source)
@@ -219,6 +223,9 @@ class GRUDescriptor(RNNDescriptor):
     the bias, and the activation is the identity: nothing is preset. The GRU of [2]_ has no Vh; with Vh and without Uh
     it is a minimal gated unit [3]_.
 
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
+    kw, in), and biases and diagonals are the same at every pixel.
+
     h0 is multiplied by r before it is multiplied by Uh. A GRU that multiplies afterwards, as PyTorch's and cuDNN's do,
     is another one: these formulas can't express it.
 
@@ -259,9 +266,9 @@ class GRUDescriptor(RNNDescriptor):
 
         Parameters
         ----------
-        w_ih : ndarray, shape (3 * out, in), float32 or float16
+        w_ih : ndarray, shape (3 * out, in) or (3 * out, kh, kw, in), float32 or float16
             W of the three gates.
-        w_hh : ndarray, shape (3 * out, out), float32 or float16
+        w_hh : ndarray, shape (3 * out, out) or (3 * out, kh, kw, out), float32 or float16
             U of the three gates.
         bias : ndarray, shape (3 * out,), float32, optional
             b of the three gates. Tools with two biases per gate mean their sum.
@@ -287,7 +294,7 @@ class GRUDescriptor(RNNDescriptor):
             The message names the argument, what came and what was expected.
         """
         sources = gru_sources(w_ih, w_hh, bias, gate_order, neurons)
-        descriptor = cls(w_ih.shape[1], w_hh.shape[1])
+        descriptor = cls(w_ih.shape[-1], w_hh.shape[-1])
         for name, source in sources.items():
             setattr(descriptor, name, source)
         descriptor.gate_pnorm_value = gate_pnorm_value
@@ -323,6 +330,9 @@ class SingleGateDescriptor(RNNDescriptor):
     gi are those of the input weights. Weights that are None are zeros; where the input weights are None, so is the
     bias, and the activation is the identity: nothing is preset.
 
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
+    kw, in), and biases and diagonals are the same at every pixel.
+
     References
     ----------
     .. [1] Apple, MPSRNNSingleGateDescriptor,
@@ -349,9 +359,9 @@ class SingleGateDescriptor(RNNDescriptor):
 
         Parameters
         ----------
-        w_ih : ndarray, shape (out, in), float32 or float16
+        w_ih : ndarray, shape (out, in) or (out, kh, kw, in), float32 or float16
             W.
-        w_hh : ndarray, shape (out, out), float32 or float16
+        w_hh : ndarray, shape (out, out) or (out, kh, kw, out), float32 or float16
             U.
         bias : ndarray, shape (out,), float32, optional
             b. Tools with two biases mean their sum.
@@ -370,7 +380,7 @@ class SingleGateDescriptor(RNNDescriptor):
             The message names the argument, what came and what was expected.
         """
         sources = single_gate_sources(w_ih, w_hh, bias, neuron)
-        descriptor = cls(w_ih.shape[1], w_hh.shape[1])
+        descriptor = cls(w_ih.shape[-1], w_hh.shape[-1])
         for name, source in sources.items():
             setattr(descriptor, name, source)
         descriptor.use_float32_weights = use_float32_weights

@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 __all__ = [
+    "ChannelFormat",
     "CommandBufferStatus",
     "DataType",
     "NeuronType",
@@ -10,6 +11,18 @@ __all__ = [
     "RNNSequenceDirection",
     "StorageMode",
 ]
+
+
+class ChannelFormat(IntEnum):
+    """The type of an image's elements (``MPSImageFeatureChannelFormat``): uint8, uint16, float16 or float32.
+
+    The integers stand for the numbers from 0 to 1: 255 and 65535 for 1. What is beyond them is written as 0 or 1.
+    """
+
+    UNORM8 = 1
+    UNORM16 = 2
+    FLOAT16 = 3
+    FLOAT32 = 4
 
 
 class CommandBufferStatus(IntEnum):

@@ -10,7 +10,7 @@ import numpy as np
 from pymps._values import checked_copy, describe
 from pymps.enums import NeuronType
 from pymps.neurons import Neuron
-from pymps.weights import WeightSource
+from pymps.weights import WeightSource, kernel_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -82,7 +82,7 @@ def lstm_sources(
     Parameters and errors are those of `LSTMDescriptor.from_arrays`.
     """
     sources = _stacked_sources(_LSTM, w_ih, w_hh, bias, gate_order, neurons)
-    for letter, v in _checked_peepholes(peepholes, w_hh.shape[1]).items():
+    for letter, v in _checked_peepholes(peepholes, w_hh.shape[-1]).items():
         sources[f"{_LSTM.names[letter]}_memory_weights"] = WeightSource(v, label=f"V{letter}")
     return sources
 
@@ -134,18 +134,19 @@ def _stacked_sources(
 
 def _checked_arrays(count: int, w_ih: Any, w_hh: Any, bias: Any) -> tuple[Any, Any, Any]:
     """W, U and b of `count` gates."""
-    u = checked_copy("w_hh", w_hh, (f"{count} * out" if count > 1 else "out", "out"), np.float32, np.float16)
-    outputs = u.shape[1]
-    u = checked_copy("w_hh", u, (count * outputs, outputs), np.float32, np.float16)
-    w = checked_copy("w_ih", w_ih, (count * outputs, "in"), np.float32, np.float16)
+    rows = f"{count} * out" if count > 1 else "out"
+    u = checked_copy("w_hh", w_hh, kernel_shape(w_hh, rows, "out"), np.float32, np.float16)
+    outputs = u.shape[-1]
+    u = checked_copy("w_hh", u, kernel_shape(u, count * outputs, outputs), np.float32, np.float16)
+    w = checked_copy("w_ih", w_ih, kernel_shape(w_ih, count * outputs, "in"), np.float32, np.float16)
     return w, u, None if bias is None else checked_copy("bias", bias, (count * outputs,), np.float32)
 
 
 def _checked_peepholes(peepholes: Any, outputs: int) -> dict[str, npt.NDArray[Any]]:
     by_letter = _LSTM.by_letter("peepholes", peepholes)
     diagonal = any(getattr(v, "ndim", None) == 1 for v in by_letter.values())
-    shape = (outputs,) if diagonal else (outputs, outputs)
-    return {
-        letter: checked_copy(f"peepholes[{letter!r}]", v, shape, np.float32, np.float16)
-        for letter, v in by_letter.items()
-    }
+    checked = {}
+    for letter, v in by_letter.items():
+        shape = (outputs,) if diagonal else kernel_shape(v, outputs, outputs)
+        checked[letter] = checked_copy(f"peepholes[{letter!r}]", v, shape, np.float32, np.float16)
+    return checked

@@ -41,7 +41,10 @@ class Value(Generic[T]):
 
 
 class Weights:
-    """A property that holds a WeightSource of the right shape, a DataSource, or None: zeros."""
+    """A property that holds a WeightSource of the right shape, a DataSource, or None: zeros.
+
+    Where the shape is that of a matrix, a kernel may stand between its axes.
+    """
 
     def __init__(self, kind: WeightsKind, doc: str) -> None:
         self.kind = kind
@@ -63,8 +66,9 @@ class Weights:
             return
         if isinstance(source, WeightSource):
             expected, hint = descriptor._shape(self.kind)
-            if source.weights.shape != expected:
-                raise ValueError(f"{self.name}: weights of shape {source.weights.shape}, expected {expected}{hint}")
+            shape = source.weights.shape
+            if shape != expected and (len(shape) != 4 or (shape[0], shape[3]) != expected):
+                raise ValueError(f"{self.name}: weights of shape {shape}, expected {expected}{hint}")
         elif not _is_data_source(source):
             raise TypeError(f"{self.name}: {describe(source)}, expected a WeightSource, a DataSource or None")
         descriptor._sources[self.name] = source
@@ -83,7 +87,9 @@ def _checked_direction(name: str, value: Any) -> RNNSequenceDirection:
 class RNNDescriptor:
     """Channels, switches and weights of one layer; the classes derived from it add the gates."""
 
-    use_float32_weights = Value(checked_bool, False, "Whether the device keeps float32 weights; else float16.")
+    use_float32_weights = Value(
+        checked_bool, False, "Whether a layer of matrices keeps float32 weights; else float16, as a layer of images does."
+    )
     layer_sequence_direction = Value(
         _checked_direction,
         RNNSequenceDirection.FORWARD,
@@ -137,6 +143,6 @@ class RNNDescriptor:
         return f"<{type(self).__name__} {channels}: {given}>"
 
     def _shape(self, kind: WeightsKind) -> tuple[tuple[int, ...], str]:
-        """What weights of a kind look like, and for an error message why."""
+        """What weights of a kind look like but for their kernel, and for an error message why."""
         outputs = self.output_feature_channels
         return (outputs, self.input_feature_channels if kind == "input" else outputs), ""

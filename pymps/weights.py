@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
     _Weights: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.float16] | npt.NDArray[np.uint8]
 
-__all__ = ["WeightSource", "check_quantization"]
+__all__ = ["WeightSource", "check_quantization", "kernel_shape"]
 
 
 class WeightSource(Immutable):
-    """One matrix of weights, with the bias and the activation that go with it (``MPSCNNConvolutionDataSource``).
+    """The weights of one product, with the bias and the activation that go with it (``MPSCNNConvolutionDataSource``).
 
     Immutable: the arrays are copied.
 
     Parameters
     ----------
-    weights : ndarray, shape (out, in) or (out,), float32, float16 or uint8
-        Row = output channel, column = input channel. One number per output channel for diagonal memory weights only.
+    weights : ndarray, shape (out, in), (out, kh, kw, in) or (out,), float32, float16 or uint8
+        Row = output channel, column = input channel. For an `ImageInferenceLayer` a kernel of kh rows of kw pixels
+        between the two; a matrix is one of 1 x 1. One number per output channel for diagonal memory weights only.
     bias : ndarray, shape (out,), float32, optional
         Added to the products. None: zeros.
     neuron : Neuron, optional
@@ -77,7 +78,7 @@ class WeightSource(Immutable):
         ranges: npt.NDArray[np.float32] | None = None,
         lookup_table: npt.NDArray[np.float32] | None = None,
     ) -> None:
-        shape = ("out",) if getattr(weights, "ndim", 2) == 1 else ("out", "in")
+        shape = ("out",) if getattr(weights, "ndim", 2) == 1 else kernel_shape(weights, "out", "in")
         weights = checked_copy("weights", weights, shape, np.float32, np.float16, np.uint8)
         out = weights.shape[0]
         if bias is not None:
@@ -149,6 +150,12 @@ class WeightSource(Immutable):
         label = "" if self.label is None else f" {self.label!r}"
         bias = "without bias" if self.bias is None else "with bias"
         return f"<WeightSource{label} {self.weights.shape} {self.weights.dtype}, {bias}, {self.neuron!r}>"
+
+
+def kernel_shape(weights: object, outputs: int | str, inputs: int | str) -> tuple[int | str, ...]:
+    """What weights look like that have as many axes: those of a matrix, or of a kernel of any size."""
+    between = ("kh", "kw") if getattr(weights, "ndim", 2) == 4 else ()
+    return (outputs, *between, inputs)
 
 
 def check_quantization(where: str, dtype: str, **ways: object) -> None:

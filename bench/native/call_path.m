@@ -57,7 +57,7 @@ static void run_kernel(size_t steps) {
     for (size_t step = 0; step < steps; step++) {
         float **before = memory[step % 2], **after = memory[(step + 1) % 2];
         const pymps_engine_state from = {before[0], before[1], outputs}, to = {after[0], after[1], outputs};
-        const pymps_engine_sequence sequence = {1, &source, &destination, &from, &to, 1, false};
+        const pymps_engine_sequence sequence = {1, &source, &destination, &from, &to, 1, false, 0, 0};
         pymps_engine_layer_run(engine, &sequence, workspace, NULL);
     }
 }

@@ -93,21 +93,22 @@ struct Weights {
 pymps_engine_layer *NewLstm(size_t inputs, size_t outputs, bool half) {
     const Weights weights(inputs, outputs);
     const pymps_engine_gate sigmoid = weights.Sigmoid(), tanh = weights.TanH();
-    const pymps_engine_lstm lstm = {inputs,  outputs, false, false,   half,
-                                    sigmoid, sigmoid, tanh,  sigmoid, {5, 1, 1, 0, nullptr}};
+    const pymps_engine_lstm lstm = {
+        inputs, outputs, false, false, half, sigmoid, sigmoid, tanh, sigmoid, {5, 1, 1, 0, nullptr}, {}, {}, {}};
     return pymps_engine_lstm_create(&lstm);
 }
 
 pymps_engine_layer *NewGru(size_t inputs, size_t outputs, bool half) {
     const Weights weights(inputs, outputs);
     const pymps_engine_gate sigmoid = weights.Sigmoid();
-    const pymps_engine_gru gru = {inputs, outputs, false, half, sigmoid, sigmoid, weights.TanH(), nullptr, 1, false};
+    const pymps_engine_gru gru = {inputs,  outputs, false, half, sigmoid, sigmoid, weights.TanH(),
+                                  nullptr, 1,       false, {},   {},      {}};
     return pymps_engine_gru_create(&gru);
 }
 
 pymps_engine_layer *NewSingleGate(size_t inputs, size_t outputs, bool half) {
     const Weights weights(inputs, outputs);
-    const pymps_engine_single_gate single_gate = {inputs, outputs, false, half, weights.TanH()};
+    const pymps_engine_single_gate single_gate = {inputs, outputs, false, half, weights.TanH(), {}, {}};
     return pymps_engine_single_gate_create(&single_gate);
 }
 
@@ -134,7 +135,8 @@ double RunTime(const Kind &kind, size_t inputs, size_t outputs, bool half, size_
         destinations.push_back({y.data() + step * rows * outputs, rows, outputs * 4, PYMPS_ENGINE_FLOAT32});
     }
     // As a stream does: two states and two directions in turn.
-    pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &states[0], &states[1], 1, false};
+    pymps_engine_sequence sequence = {steps, sources.data(), destinations.data(), &states[0], &states[1], 1, false, 0,
+                                      0};
     const AlignedArray<char> workspace = AllocateAligned<char>(pymps_engine_workspace_bytes(layer, steps, rows));
     const double time = Nanoseconds([&] {
         pymps_engine_layer_run(layer, &sequence, workspace.get(), team);

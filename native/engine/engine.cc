@@ -60,6 +60,10 @@ size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t step
     return layer->WorkspaceBytes(steps, rows);
 }
 
+size_t pymps_engine_image_workspace_bytes(const pymps_engine_layer *layer, size_t width, size_t height, size_t images) {
+    return layer->ImageWorkspaceBytes(width, height, images);
+}
+
 void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace,
                             pymps_engine_team *team) {
     layer->Run(*sequence, workspace, team);

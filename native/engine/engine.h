@@ -19,6 +19,8 @@ extern "C" {
 typedef enum pymps_engine_type {
     PYMPS_ENGINE_FLOAT32 = 0,
     PYMPS_ENGINE_FLOAT16 = 1, /* IEEE 754 binary16 */
+    PYMPS_ENGINE_UNORM8 = 2,  /* of images alone: 0..255 for 0..1; results are clamped, and rounded to nearest */
+    PYMPS_ENGINE_UNORM16 = 3, /* the same: 0..65535 */
 } pymps_engine_type;
 
 /* An activation. `type` has the values of MPSCNNNeuronType. */
@@ -34,6 +36,14 @@ typedef struct pymps_engine_bytes {
     const float *minima, *steps; /* one for each output */
 } pymps_engine_bytes;
 
+/* The taps of a convolution: `left` of its `width` columns stand left of the pixel that it is for, `top` of its
+ * `height` rows above. Beyond the edge of an image everything is zero. All zero stands for 1 x 1, the pixel itself. A
+ * matrix of such weights has one row per output, and in it, for each tap, row by row, one column per channel. */
+typedef struct pymps_engine_window {
+    size_t width, height;
+    size_t left, top; /* less than width and height */
+} pymps_engine_window;
+
 /* Row-major float32, one row per output channel. NULL stands for zeros. All pointers are only read during the call
  * that they are passed to. */
 typedef struct pymps_engine_gate {
@@ -45,7 +55,10 @@ typedef struct pymps_engine_gate {
     pymps_engine_neuron neuron;
 } pymps_engine_gate;
 
-/* I  = gi( Wi*x + Ui*h0 + Vi*c0 + bi )
+/* Products are convolutions where a layer has windows larger than 1 x 1. Such weights are never bytes; half_weights
+ * rounds them to float16, but keeps them as floats: each is used for so many pixels that its size does not matter.
+ *
+ * I  = gi( Wi*x + Ui*h0 + Vi*c0 + bi )
  * F  = gf( Wf*x + Uf*h0 + Vf*c0 + bf )
  * C  = gc( Wc*x + Uc*h0 + Vc*c0 + bc )
  * c1 = F c0 + I C
@@ -60,6 +73,8 @@ typedef struct pymps_engine_lstm {
                         * rounds no coarser than float16 at the root mean square; b stays float32 */
     pymps_engine_gate input_gate, forget_gate, cell_gate, output_gate;
     pymps_engine_neuron cell_to_output;
+    pymps_engine_window input_window, recurrent_window; /* of every W, and of every U */
+    pymps_engine_window memory_window;                  /* of every V, unless diagonal */
 } pymps_engine_lstm;
 
 /* z  = gz( Wz*x + Uz*h0 + bz )
@@ -76,6 +91,7 @@ typedef struct pymps_engine_gru {
     const float *output_gate_input_gate_weights; /* Vh: outputs x outputs; NULL: zeros */
     float gate_pnorm;                            /* p > 0 */
     bool flip_output_gates;
+    pymps_engine_window input_window, recurrent_window, memory_window; /* of every W, of every U, and of Vh */
 } pymps_engine_gru;
 
 /* h1 = gi( W*x + U*h0 + b ) */
@@ -84,6 +100,7 @@ typedef struct pymps_engine_single_gate {
     bool unit_input;        /* W is the identity; inputs == outputs */
     bool half_weights;      /* keep W and U as float16, as an LSTM does */
     pymps_engine_gate gate;
+    pymps_engine_window input_window, recurrent_window; /* of W and of U */
 } pymps_engine_single_gate;
 
 /* One layer's weights, packed for the instruction set of this machine. Immutable: any number of threads may run it at
@@ -132,6 +149,8 @@ typedef struct pymps_engine_sequence {
     bool descending; /* The first step takes the outputs from the last to the first, the second one the other way round,
                       * and so on. The results are the same; but where a run begins as the one before has ended, the
                       * caches still hold what it reads first. */
+    size_t width, height; /* of the images that the rows are the pixels of: image by image, line by line, and all steps
+                           * have the same number of them. 0: rows are no pixels, and all windows are 1 x 1 */
 } pymps_engine_sequence;
 
 /* Threads that runs share their work with, where that pays. */
@@ -144,6 +163,9 @@ void pymps_engine_team_destroy(pymps_engine_team *team); /* NULL is allowed */
 
 /* Bytes of scratch memory that a run needs for sequences of at most `steps` steps and `rows` rows. */
 size_t pymps_engine_workspace_bytes(const pymps_engine_layer *layer, size_t steps, size_t rows);
+
+/* The same for sequences of images, however many steps they have. */
+size_t pymps_engine_image_workspace_bytes(const pymps_engine_layer *layer, size_t width, size_t height, size_t images);
 
 /* Runs the layer. `workspace` is aligned to 64 bytes and belongs to this call alone. `team` helps, unless it is NULL or
  * busy with another run; the results are the same, bit by bit. Allocates nothing, waits for no other run. */

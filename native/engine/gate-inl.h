@@ -32,24 +32,23 @@ inline void StartGate(const GateWeights &gate, const float *const *x, const Quan
                       const Grid &all_sums, Team *team) {
     ForEachTile(team, gate.panels, rows, /*descending=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid sums = all_sums.Of(tile);
-        const float *const *in[] = {x + tile.row};
+        const PartRows in[] = {{x + tile.row}};
         ForEachPanel(gate.panels, tile, /*descending=*/false, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *out = sums.At(0, vector);
             SumProducts(gate.weights, kInputWeights, 1, in, panel, {gate.Bias(panel.first), 0, out, sums.row_stride});
             AddByteProducts(gate.bytes[kInputWeights], panel, 1, quantized_x, out, sums.row_stride);
         });
         if (gate.unit_input)
-            AddUnitInput(gate.panels.outputs, tile, in[0], sums);
+            AddUnitInput(gate.panels.outputs, tile, x + tile.row, sums);
     });
 }
 
-/* sums = W x + b + U recurrent + V input_gate, for a tile. The grids are whole, and begin at row 0; `recurrent` is also
+/* sums = W x + b + U recurrent + V input_gate, for a tile. The rows are all, and so is the grid; `recurrent` is also
  * input.quantized_h, where U is bytes. */
-inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput &input, const Grid &recurrent,
-                    const Grid &input_gate, const Grid &all_sums) {
-    const TileRows x(input.x, input.x_stride, tile), u(recurrent.data, recurrent.row_stride, tile),
-        v(input_gate.data, input_gate.row_stride, tile);
-    const float *const *in[] = {x.rows, u.rows, v.rows};
+inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput &input, const Rows &recurrent,
+                    const Rows &input_gate, const Grid &all_sums) {
+    const TileRows x(input.x, tile), u(recurrent, tile), v(input_gate, tile);
+    const PartRows in[] = {x, u, v};
     const Grid sums = all_sums.Of(tile);
     ForEachPanel(gate.panels, tile, input.descending, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *out = sums.At(0, vector);

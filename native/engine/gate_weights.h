@@ -6,10 +6,19 @@
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
 enum GatePart : size_t { kInputWeights, kRecurrentWeights, kInputGateWeights };
+
+/* What the gates of a layer have in common. */
+struct GateForm {
+    size_t inputs;
+    bool unit_input, half;
+    bool may_be_wide; /* half weights U may become integers, as what they are multiplied by stays within (-1, 1) */
+    Windows windows;  /* of the parts: GatePart */
+};
 
 struct GateWeights {
     Panels panels;
@@ -23,10 +32,9 @@ struct GateWeights {
     /* Of the outputs from vector `first` on. */
     const float *Bias(size_t first) const { return bias.get() + first * panels.lanes; }
 
-    /* `input_gate_weights` may be NULL. `may_be_wide`: half weights U may become integers, as what they are multiplied
-     * by stays within (-1, 1). False when memory runs out. */
-    bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, size_t inputs, bool unit_input, bool half,
-              bool may_be_wide, const Panels &panels);
+    /* `input_gate_weights` may be NULL. False when memory runs out. */
+    bool Pack(const pymps_engine_gate &gate, const float *input_gate_weights, const GateForm &form,
+              const Panels &panels);
     /* As pymps_engine_layer_read_weights and pymps_engine_layer_read_bytes. */
     bool Read(size_t part, float *to) const {
         return (part <= kRecurrentWeights && bytes[part].ReadFloats(panels, 0, to)) ||

@@ -51,8 +51,9 @@ class Gru final : public RecurrentLayer {
         return *gates[gate];
     }
     Grid GateGrid(float *gates, size_t gate) const { return {gates + gate * shape().stride, shape().gates, kLanes}; }
-    void GateTile(const Block &tile, const StepInput &input, const Grids &all) const;
-    void OutputTile(const Block &tile, const StepInput &input, const Grids &all) const;
+    void GateTile(const Block &tile, const StepInput &input, const Rows &h0, const Grids &all) const;
+    void OutputTile(const Block &tile, const StepInput &input, const Rows &r_h0, const Rows &z_h0,
+                    const Grids &all) const;
 
     /* Whether some gate has bytes as its W or its U. */
     bool HasBytes(GatePart part) const {
@@ -76,15 +77,21 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
     p_ = gru.gate_pnorm;
     usual_ = IsSigmoid(gru.input_gate.neuron) && IsSigmoid(gru.recurrent_gate.neuron) &&
              IsPlainTanH(gru.output_gate.neuron) && has_recurrent_ && !has_input_gate_ && !flips_ && p_ == 1;
+    GateForm form = {gru.inputs, gru.unit_input, gru.half_weights, /*may_be_wide=*/HasByteProducts() && usual_, {}};
+    if (!gru.unit_input)
+        form.windows.parts[kInputWeights] = Window(gru.input_window);
+    form.windows.parts[kRecurrentWeights] = Window(gru.recurrent_window);
+    if (has_input_gate_)
+        form.windows.parts[kInputGateWeights] = Window(gru.memory_window);
     const auto pack = [&](GateWeights &gate, const pymps_engine_gate &source, const float *input_gate_weights) {
-        return gate.Pack(source, input_gate_weights, gru.inputs, gru.unit_input, gru.half_weights,
-                         /*may_be_wide=*/HasByteProducts() && usual_, panels);
+        return gate.Pack(source, input_gate_weights, form, panels);
     };
     if (!pack(z_, gru.input_gate, nullptr) || (has_recurrent_ && !pack(r_, gru.recurrent_gate, nullptr)) ||
         !pack(h_, gru.output_gate, gru.output_gate_input_gate_weights))
         return false;
     SetShape({gru.inputs, gru.outputs, stride, /*has_memory_cell=*/false, /*gates=*/MultiplySizes(3, stride),
-              /*scratch=*/MultiplySizes(2, stride), HasBytes(kInputWeights), HasBytes(kRecurrentWeights)});
+              /*scratch=*/MultiplySizes(2, stride), HasBytes(kInputWeights), HasBytes(kRecurrentWeights),
+              /*image_gates=*/MultiplySizes(3, stride), form.windows});
     return true;
 }
 
@@ -97,11 +104,11 @@ void Gru::StartRows(const float *const *x, const QuantizedRows &quantized_x, siz
 }
 
 /* z and r, and all that h needs of them. */
-void Gru::GateTile(const Block &tile, const StepInput &input, const Grids &all) const {
+void Gru::GateTile(const Block &tile, const StepInput &input, const Rows &h0, const Grids &all) const {
     const Grids at = all.Of(tile);
-    SumGate(z_, tile, input, all.h0, {}, all.z);
+    SumGate(z_, tile, input, h0, {}, all.z);
     if (has_recurrent_)
-        SumGate(r_, tile, input, all.h0, {}, all.r);
+        SumGate(r_, tile, input, h0, {}, all.r);
     if (usual_)
         return UsualGates(tile, at.h0, at.z, at.r);
 
@@ -118,9 +125,10 @@ void Gru::GateTile(const Block &tile, const StepInput &input, const Grids &all) 
     }
 }
 
-void Gru::OutputTile(const Block &tile, const StepInput &input, const Grids &all) const {
+void Gru::OutputTile(const Block &tile, const StepInput &input, const Rows &r_h0, const Rows &z_h0,
+                     const Grids &all) const {
     const Grids at = all.Of(tile);
-    SumGate(h_, tile, input, all.r, all.z_h0, all.h);
+    SumGate(h_, tile, input, r_h0, z_h0, all.h);
     if (usual_)
         return UsualBlend(tile, at.h, at.z, at.h0, at.h1);
 
@@ -137,14 +145,20 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
                          GateGrid(input.gates, 1),      GateGrid(input.gates, 2),
                          {scratch, 2 * stride, kLanes}, {scratch + stride, 2 * stride, kLanes},
                          {after.h, stride, kLanes}};
+    const Rows h0 = input.Around(kRecurrentWeights, before.h, stride, team);
     ForEachTile(team, z_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { GateTile(tile, input, grids); });
+                [&](const Block &tile) HWY_ATTR { GateTile(tile, input, h0, grids); });
     if (h_.bytes[kRecurrentWeights].gate_count() > 0) { // which multiply r h0 from here on
         for (size_t r = 0; r < input.rows; ++r)
             QuantizeRow(grids.r.At(r, 0), shape().outputs, input.quantized_h.At(r));
     }
+    const auto around = [&](GatePart part, const Grid &grid, bool is_wanted) HWY_ATTR {
+        return is_wanted ? input.Around(part, grid.data, grid.row_stride, team) : Rows{};
+    };
+    const Rows r_h0 = around(kRecurrentWeights, grids.r, has_recurrent_),
+               z_h0 = around(kInputGateWeights, grids.z_h0, has_input_gate_);
     ForEachTile(team, z_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, grids); });
+                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, r_h0, z_h0, grids); });
 }
 
 /* NULL when memory runs out. */

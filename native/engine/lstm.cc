@@ -28,13 +28,18 @@ class Lstm final : public RecurrentLayer {
     }
 
   private:
+    /* Of all tiles. */
+    struct Inputs {
+        Rows x, h0, c0;
+    };
+
     void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
                    Team *team) const override;
     void Step(const StepInput &input, const State &before, const State &after, float *scratch,
               Team *team) const override;
-    void StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
-                  float *output_gate) const;
-    void OutputTile(const Block &tile, bool descending, const State &after, float *output_gate) const;
+    void StepTile(const Block &tile, const StepInput &input, const Inputs &inputs, const State &before,
+                  const State &after, float *output_gate) const;
+    void OutputTile(const Block &tile, bool descending, const Rows &c1, const State &after, float *output_gate) const;
 
     /* Rows of gates, of which each vector has four; and rows of anything else. */
     Grid GateGrid(float *gates) const { return {gates, shape().gates, kMaxGates * kLanes}; }
@@ -49,7 +54,7 @@ bool Lstm::Pack(const pymps_engine_lstm &lstm) {
     const size_t stride = weights_.panels.PaddedOutputs();
     SetShape({lstm.inputs, lstm.outputs, stride, /*has_memory_cell=*/true, /*gates=*/MultiplySizes(kMaxGates, stride),
               /*scratch=*/weights_.full_output_memory ? stride : 0, weights_.bytes[kInputPart].gate_count() > 0,
-              weights_.bytes[kRecurrentPart].gate_count() > 0});
+              weights_.bytes[kRecurrentPart].gate_count() > 0, /*image_gates=*/0, weights_.windows});
     return true;
 }
 
@@ -57,7 +62,7 @@ void Lstm::StartRows(const float *const *x, const QuantizedRows &quantized_x, si
                      Team *team) const {
     ForEachTile(team, weights_.panels, rows, /*descending=*/false, [&](const Block &tile) HWY_ATTR {
         const Grid gates = GateGrid(all_gates).Of(tile);
-        const float *const *in[] = {x + tile.row};
+        const PartRows in[] = {{x + tile.row}};
         ForEachPanel(weights_.panels, tile, /*descending=*/false, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *sums = gates.At(0, vector);
             SumProducts(weights_.gates, kInputPart, 1, in, panel,
@@ -65,16 +70,15 @@ void Lstm::StartRows(const float *const *x, const QuantizedRows &quantized_x, si
             AddByteProducts(weights_.bytes[kInputPart], panel, kMaxGates, quantized_x, sums, gates.row_stride);
         });
         if (weights_.unit_input)
-            AddUnitInput(weights_.panels.outputs, tile, in[0], gates);
+            AddUnitInput(weights_.panels.outputs, tile, x + tile.row, gates);
     });
 }
 
 /* All but the output gate where it has a full V: that one is kept for OutputTile. */
-void Lstm::StepTile(const Block &tile, const StepInput &input, const State &before, const State &after,
-                    float *output_gate) const {
-    const size_t stride = shape().stride;
-    const TileRows x(input.x, input.x_stride, tile), h0(before.h, stride, tile), c0(before.c, stride, tile);
-    const float *const *in[] = {x.rows, h0.rows, c0.rows};
+void Lstm::StepTile(const Block &tile, const StepInput &input, const Inputs &inputs, const State &before,
+                    const State &after, float *output_gate) const {
+    const TileRows x(inputs.x, tile), h0(inputs.h0, tile), c0(inputs.c0, tile);
+    const PartRows in[] = {x, h0, c0};
     HWY_ALIGN float buffer[kTileRows * kMaxGates * kPanelVectors * kLanes];
     Grid gates = {buffer, kMaxGates * tile.vectors * kLanes, kMaxGates * kLanes};
     if (input.started) {
@@ -108,10 +112,11 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const State &befo
 }
 
 /* The output gate with a full V: needs all of c1, hence a pass of its own. */
-void Lstm::OutputTile(const Block &tile, bool descending, const State &after, float *output_gate) const {
+void Lstm::OutputTile(const Block &tile, bool descending, const Rows &all_c1, const State &after,
+                      float *output_gate) const {
     const Grid gates = StateGrid(output_gate).Of(tile);
-    const TileRows c1(after.c, shape().stride, tile);
-    const float *const *in[] = {c1.rows};
+    const TileRows c1(all_c1, tile);
+    const PartRows in[] = {c1};
     ForEachPanel(weights_.panels, tile, descending, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *sums = gates.At(0, vector);
         SumProducts(weights_.output_memory, 0, 1, in, panel, {sums, gates.row_stride, sums, gates.row_stride});
@@ -120,11 +125,16 @@ void Lstm::OutputTile(const Block &tile, bool descending, const State &after, fl
 }
 
 void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
+    const size_t stride = shape().stride;
+    const Inputs inputs = {input.x, input.Around(kRecurrentPart, before.h, stride, team),
+                           input.Around(kMemoryPart, before.c, stride, team)};
     ForEachTile(team, weights_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { StepTile(tile, input, before, after, scratch); });
-    if (weights_.full_output_memory)
-        ForEachTile(team, weights_.panels, input.rows, input.descending,
-                    [&](const Block &tile) HWY_ATTR { OutputTile(tile, input.descending, after, scratch); });
+                [&](const Block &tile) HWY_ATTR { StepTile(tile, input, inputs, before, after, scratch); });
+    if (!weights_.full_output_memory)
+        return;
+    const Rows c1 = input.Around(kMemoryPart, after.c, stride, team);
+    ForEachTile(team, weights_.panels, input.rows, input.descending,
+                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input.descending, c1, after, scratch); });
 }
 
 /* NULL when memory runs out. */

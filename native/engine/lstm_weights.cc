@@ -15,6 +15,16 @@ bool LstmWeights::CopyNeurons(const pymps_engine_lstm &lstm) {
            cell_to_output.Copy(lstm.cell_to_output, panels);
 }
 
+void LstmWeights::SetWindows(const pymps_engine_lstm &lstm) {
+    const auto has_memory = [](const pymps_engine_gate &gate) { return gate.memory_weights != nullptr; };
+    if (!unit_input)
+        windows.parts[kInputPart] = Window(lstm.input_window);
+    windows.parts[kRecurrentPart] = Window(lstm.recurrent_window);
+    if (!lstm.memory_is_diagonal && (has_memory(lstm.input_gate) || has_memory(lstm.forget_gate) ||
+                                     has_memory(lstm.cell_gate) || has_memory(lstm.output_gate)))
+        windows.parts[kMemoryPart] = Window(lstm.memory_window);
+}
+
 bool LstmWeights::PackBytes(const pymps_engine_lstm &lstm) {
     const pymps_engine_bytes w[] = {lstm.input_gate.input_bytes, lstm.forget_gate.input_bytes,
                                     lstm.cell_gate.input_bytes, lstm.output_gate.input_bytes};
@@ -32,13 +42,15 @@ bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
         return !diagonal_memory || diagonal.Pack(panels, vectors, lstm.half_weights);
     }
     full_output_memory = lstm.output_gate.memory_weights != nullptr;
-    const PartSource source = {{lstm.output_gate.memory_weights}, panels.outputs};
-    return output_memory.Pack(panels, lstm.half_weights, 1, &source, 1);
+    PartSource source = {{lstm.output_gate.memory_weights}, panels.outputs};
+    windows.parts[kMemoryPart].Widen(&source);
+    return output_memory.Pack(panels, windows.Format(lstm.half_weights), 1, &source, 1);
 }
 
 bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors, bool may_be_wide) {
     panels = Panels(lstm.outputs, lanes, panel_vectors);
     unit_input = lstm.unit_input;
+    SetWindows(lstm);
 
     const pymps_engine_gate *const sources[kMaxGates] = {&lstm.input_gate, &lstm.forget_gate, &lstm.cell_gate,
                                                          &lstm.output_gate};
@@ -53,18 +65,20 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
             parts[kMemoryPart].gates[gate] = source.memory_weights;
         biases[gate] = source.bias;
     }
+    for (size_t part = 0; part < kMaxParts; ++part)
+        windows.parts[part].Widen(&parts[part]);
     if (!CopyNeurons(lstm) || !PackBytes(lstm))
         return false;
     // The usual neurons keep the h0 that they make within (-1, 1), where integers are as good as floats; of a caller's
     // own, numbers below 2^-16 of the largest are lost.
     PartSource &recurrent = parts[kRecurrentPart];
-    if (may_be_wide && lstm.half_weights && usual_neurons &&
+    if (may_be_wide && lstm.half_weights && usual_neurons && !windows.AreLarge() &&
         ByteWeights::FitsWide(recurrent, kMaxGates, panels.outputs)) {
         if (!bytes[kRecurrentPart].PackWide(panels, recurrent, kMaxGates))
             return false;
         recurrent = {{}, panels.outputs};
     }
-    return gates.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts) &&
+    return gates.Pack(panels, windows.Format(lstm.half_weights), kMaxGates, parts, kMaxParts) &&
            bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm);
 }
 

@@ -6,6 +6,7 @@
 #include "engine/engine.h"
 #include "engine/owned_neuron.h"
 #include "engine/packing.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
@@ -21,6 +22,7 @@ struct LstmWeights {
 
     PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
     PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */
+    Windows windows;             /* of the parts: LstmPart */
     ByteWeights bytes[2];        /* W and U of the gates where they are bytes */
     PackedVector bias;
     PackedVector diagonal;
@@ -34,6 +36,7 @@ struct LstmWeights {
     bool ReadBytes(size_t gate, size_t part, uint8_t *values, float *minima, float *steps) const;
 
   private:
+    void SetWindows(const pymps_engine_lstm &lstm);
     bool PackBytes(const pymps_engine_lstm &lstm);
     bool PackMemory(const pymps_engine_lstm &lstm);
     bool CopyNeurons(const pymps_engine_lstm &lstm);

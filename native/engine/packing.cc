@@ -38,6 +38,10 @@ void UnpackVector(const Panels &panels, const T *packed, size_t columns, size_t 
         matrix[(begin + i) * columns + column] = Restore(packed[i]);
 }
 
+void RoundToHalves(float *values, size_t count) {
+    std::transform(values, values + count, values, [](float v) { return FloatFromHalf(HalfFromFloat(v)); });
+}
+
 } // namespace
 
 template <class T> void PackedWeights::Fill(const Panels &panels, const PartSource *sources, T *packed) const {
@@ -55,9 +59,9 @@ template <class T> void PackedWeights::Fill(const Panels &panels, const PartSour
     }
 }
 
-bool PackedWeights::Pack(const Panels &panels, bool half, size_t gate_count, const PartSource *sources,
+bool PackedWeights::Pack(const Panels &panels, WeightFormat format, size_t gate_count, const PartSource *sources,
                          size_t source_count) {
-    half_ = half;
+    half_ = format == WeightFormat::kHalf;
     gate_count_ = gate_count;
     lanes_ = panels.lanes;
     for (size_t p = 0; p < source_count; ++p) {
@@ -68,21 +72,27 @@ bool PackedWeights::Pack(const Panels &panels, bool half, size_t gate_count, con
                 part.gates[part.gate_count++] = gate;
         }
         part.columns = part.gate_count == 0 ? 0 : sources[p].columns;
+        part.lines = sources[p].lines;
+        part.line_columns = part.columns / part.lines;
         depth_ = AddSizes(depth_, MultiplySizes(part.columns, part.gate_count));
     }
     if (depth_ == 0)
         return true;
 
     const size_t count = MultiplySizes(depth_, panels.PaddedOutputs());
-    const size_t bytes = MultiplySizes(count, half ? sizeof(uint16_t) : sizeof(float));
+    const size_t bytes = MultiplySizes(count, half_ ? sizeof(uint16_t) : sizeof(float));
     fetch_ahead_ = FetchAheadBytes(bytes);
     data_ = AllocateAligned<unsigned char>(bytes);
     if (data_ == nullptr)
         return false;
-    if (half)
+    if (half_) {
         Fill(panels, sources, reinterpret_cast<uint16_t *>(data_.get()));
-    else
-        Fill(panels, sources, reinterpret_cast<float *>(data_.get()));
+        return true;
+    }
+    float *const floats = reinterpret_cast<float *>(data_.get());
+    Fill(panels, sources, floats);
+    if (format == WeightFormat::kRounded)
+        RoundToHalves(floats, count);
     return true;
 }
 
@@ -126,7 +136,7 @@ bool PackedVector::Pack(const Panels &panels, const float *const gates[kMaxGates
         }
     }
     if (half)
-        std::transform(values_.get(), packed, values_.get(), [](float v) { return FloatFromHalf(HalfFromFloat(v)); });
+        RoundToHalves(values_.get(), count);
     return true;
 }
 

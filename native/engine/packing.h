@@ -48,15 +48,18 @@ struct Panels {
     }
 };
 
-/* Row-major outputs x columns per gate; NULL: this gate does not see this input. */
+/* Row-major outputs x columns per gate; NULL: this gate does not see this input. The columns of a window are those of
+ * its lines, one after the other. */
 struct PartSource {
     const float *gates[kMaxGates];
     size_t columns;
+    size_t lines = 1;
 };
 
 struct Part {
     size_t columns = 0;
-    size_t gate_count = 0; /* 0: nothing to do */
+    size_t lines = 1, line_columns = 0; /* of a window */
+    size_t gate_count = 0;              /* 0: nothing to do */
     size_t gates[kMaxGates] = {};
     size_t offset = 0; /* of a panel's slice, in vectors per vector of the panel */
 };
@@ -68,10 +71,14 @@ inline size_t FetchAheadBytes(size_t all_bytes) {
     return all_bytes > (size_t{1} << 20) ? 6144 : 1536;
 }
 
+/* kRounded: as float16, but kept as floats. */
+enum class WeightFormat { kFloat, kHalf, kRounded };
+
 class PackedWeights {
   public:
     /* The sources have `gate_count` gates. False when memory runs out. */
-    bool Pack(const Panels &panels, bool half, size_t gate_count, const PartSource *sources, size_t source_count);
+    bool Pack(const Panels &panels, WeightFormat format, size_t gate_count, const PartSource *sources,
+              size_t source_count);
 
     size_t gate_count() const { return gate_count_; }
     const Part &part(size_t index) const { return parts_[index]; }

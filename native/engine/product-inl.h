@@ -91,10 +91,16 @@ struct Block {
     size_t next;     // the first vector of the weights that come after them
 };
 
-/* The rows that a part is multiplied by. */
-struct Input {
+/* The rows that a part is multiplied by. Where it has more than one line, they begin `line_stride` floats apart. */
+struct PartRows {
     const float *const *rows;
-    size_t columns;
+    size_t line_stride = 0;
+};
+
+/* The same, and how much of them: `columns` for each of `lines`. */
+struct Input {
+    PartRows in;
+    size_t columns, lines;
 };
 
 /* What to add to, and where to put the sum: rows that stand some floats apart, aligned to a vector. Both may be the
@@ -134,17 +140,23 @@ HWY_NOINLINE void SumTile(const Weight *w, size_t column_stride, const Input *in
     for (const Input *input = inputs; input < inputs + input_count; ++input) {
         const float *rows[kRows];
         for (size_t r = 0; r < kRows; ++r)
-            rows[r] = input->rows[r];
-        size_t column = 0;
-        for (; column + kChains <= input->columns; column += kChains) {
-            for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
-                Fetch<kRows, kVectors>(w, sums.ahead, later);
-                AddColumn(w, rows, column + chain, chains[chain]);
+            rows[r] = input->in.rows[r];
+        for (size_t lines = input->lines;;) {
+            size_t column = 0;
+            for (; column + kChains <= input->columns; column += kChains) {
+                for (size_t chain = 0; chain < kChains; ++chain, w += column_stride) {
+                    Fetch<kRows, kVectors>(w, sums.ahead, later);
+                    AddColumn(w, rows, column + chain, chains[chain]);
+                }
             }
-        }
-        for (; column < input->columns; ++column, w += column_stride) {
-            Fetch<kRows, kVectors>(w, sums.ahead, later);
-            AddColumn(w, rows, column, chains[0]);
+            for (; column < input->columns; ++column, w += column_stride) {
+                Fetch<kRows, kVectors>(w, sums.ahead, later);
+                AddColumn(w, rows, column, chains[0]);
+            }
+            if (--lines == 0)
+                break;
+            for (size_t r = 0; r < kRows; ++r)
+                rows[r] += input->in.line_stride;
         }
     }
 
@@ -224,14 +236,14 @@ HWY_INLINE const char *LaterWeights(const Weight *next, size_t vectors, const In
         return reinterpret_cast<const char *>(next);
     size_t columns = 0;
     for (size_t i = 0; i < input_count; ++i)
-        columns += inputs[i].columns;
+        columns += inputs[i].columns * inputs[i].lines;
     const size_t bytes = vectors * columns * kLanes * sizeof(Weight);
     return reinterpret_cast<const char *>(next) + bytes * panel.row / panel.all_rows / kAlignment * kAlignment;
 }
 
 template <class Weight>
-HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count,
-                         const float *const *const *in, const Block &panel, Sums sums) {
+HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t part_count, const PartRows *in,
+                         const Block &panel, Sums sums) {
     const size_t gate_count = weights.gate_count(), vectors = panel.vectors * gate_count;
     Input inputs[kMaxParts];
     sums.ahead = weights.fetch_ahead();
@@ -243,7 +255,7 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
         // Neighbouring parts that all gates have are one matrix, and their inputs one long input.
         size_t count = 0;
         for (; p < end && weights.part(p).gate_count == gate_count; ++p)
-            inputs[count++] = {in[p - first_part], weights.part(p).columns};
+            inputs[count++] = {in[p - first_part], weights.part(p).line_columns, weights.part(p).lines};
         if (count > 0) {
             sums.later =
                 LaterWeights(weights.Slice<Weight>(part, panel.next, panel.vectors), vectors, inputs, count, panel);
@@ -254,7 +266,8 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
         }
         CopyStart(panel.rows, vectors, sums);
         sums.later = reinterpret_cast<const char *>(w); // a part that is rare enough
-        SumSomeGates(w, part, gate_count, panel.vectors, {in[p - first_part], part.columns}, panel.rows, sums);
+        SumSomeGates(w, part, gate_count, panel.vectors, {in[p - first_part], part.line_columns, part.lines},
+                     panel.rows, sums);
         ++p;
     }
     CopyStart(panel.rows, vectors, sums);
@@ -262,8 +275,8 @@ HWY_INLINE void SumParts(const PackedWeights &weights, size_t first_part, size_t
 
 /* out[r] = start[r] + sum over some parts of part * in[part][r], for a panel of up to kTileRows rows. `sums` and `in`
  * begin at the block; sums hold for each vector its gates. */
-inline void SumProducts(const PackedWeights &weights, size_t first_part, size_t part_count,
-                        const float *const *const *in, const Block &panel, const Sums &sums) {
+inline void SumProducts(const PackedWeights &weights, size_t first_part, size_t part_count, const PartRows *in,
+                        const Block &panel, const Sums &sums) {
     if (weights.half())
         SumParts<uint16_t>(weights, first_part, part_count, in, panel, sums);
     else

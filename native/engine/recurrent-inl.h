@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "engine/byte_rows-inl.h"
+#include "engine/images-inl.h"
 #include "engine/layer.h"
 #include "engine/rows-inl.h"
 #include "engine/team.h"
@@ -25,11 +26,18 @@ namespace HWY_NAMESPACE {
  * outputs to the first. */
 struct StepInput {
     size_t rows = 0;
-    const float *x = nullptr;
-    size_t x_stride = 0;
+    Rows x = {};
+    const Images *images = nullptr; // NULL: rows are no pixels
     float *gates = nullptr;
     bool started = false, descending = false;
     QuantizedRows quantized_x = {}, quantized_h = {}; // rows of x and h0, where weights are bytes; h's are then free
+
+    /* What a part is multiplied by, out of rows of `stride` floats: with the neighbours of pixels. */
+    Rows Around(size_t part, float *data, size_t stride, Team *team) const {
+        if (images == nullptr)
+            return {data, stride};
+        return images->Around(part, {data, rows, stride * sizeof(float), PYMPS_ENGINE_FLOAT32}, team);
+    }
 };
 
 /* Steps of more rows than that use the weights often enough by themselves; and sums that come and go cost them more. */
@@ -38,8 +46,10 @@ inline constexpr size_t kMostStartedRows = 2 * kTileRows;
 class RecurrentLayer : public pymps_engine_layer {
   public:
     size_t WorkspaceBytes(size_t steps, size_t rows) const final {
-        return Workspace(shape_, steps, rows, nullptr).bytes();
+        return Workspace(shape_, rows, ChunkRows(steps, rows), nullptr).bytes();
     }
+
+    size_t ImageWorkspaceBytes(size_t width, size_t height, size_t count) const final;
 
     void Run(const pymps_engine_sequence &sequence, void *workspace, Team *team) const final;
 
@@ -48,10 +58,13 @@ class RecurrentLayer : public pymps_engine_layer {
     void SetShape(const WorkspaceShape &shape) { shape_ = shape; }
 
   private:
+    /* At most, of the rows of some steps. */
+    static size_t ChunkRows(size_t steps, size_t rows) { return std::min(MultiplySizes(steps, rows), kChunkRows); }
+
     /* gates = W x + b, for at most kChunkRows rows. */
     virtual void StartRows(const float *const *x, const QuantizedRows &quantized_x, size_t rows, float *gates,
                            Team *team) const = 0;
-    /* For at most kChunkRows rows; `before` and `after` begin at the first of them. */
+    /* For at most kChunkRows rows, or for all pixels; `before` and `after` begin at the first of them. */
     virtual void Step(const StepInput &input, const State &before, const State &after, float *scratch,
                       Team *team) const = 0;
 
@@ -69,6 +82,7 @@ class RecurrentLayer : public pymps_engine_layer {
     void LoadState(const pymps_engine_state *initial, size_t rows, const State &to) const;
     void StoreState(const State &from, size_t rows, const pymps_engine_state &to) const;
     void KeepRows(const State &from, size_t begin, size_t end, const State &to) const;
+    void RunImages(const pymps_engine_sequence &sequence, void *memory, Team *team) const;
 
     WorkspaceShape shape_ = {};
 };
@@ -108,11 +122,9 @@ inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t 
                                            const Workspace &workspace) const {
     StepInput input;
     input.rows = rows;
-    input.x = workspace.x;
-    input.x_stride = shape_.inputs;
+    input.x = {workspace.x, shape_.inputs};
     if (x.type == PYMPS_ENGINE_FLOAT32) {
-        input.x = static_cast<const float *>(MatrixRow(x, row));
-        input.x_stride = x.row_bytes / sizeof(float);
+        input.x = {static_cast<const float *>(MatrixRow(x, row)), x.row_bytes / sizeof(float)};
     } else {
         for (size_t r = 0; r < rows; ++r)
             LoadRow(x, row + r, shape_.inputs, workspace.x + r * shape_.inputs);
@@ -120,7 +132,7 @@ inline StepInput RecurrentLayer::LoadInput(const pymps_engine_matrix &x, size_t 
     input.gates = workspace.gates;
     input.quantized_x = {workspace.quantized_x, shape_.inputs};
     for (size_t r = 0; shape_.quantizes_inputs && r < rows; ++r)
-        QuantizeRow(input.x + r * input.x_stride, shape_.inputs, input.quantized_x.At(r));
+        QuantizeRow(input.x.data + r * input.x.stride, shape_.inputs, input.quantized_x.At(r));
     return input;
 }
 
@@ -193,8 +205,10 @@ inline bool RecurrentLayer::IsInPlace(const pymps_engine_state &state) const {
 }
 
 inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
+    if (sequence.width != 0 && shape_.windows.AreLarge())
+        return RunImages(sequence, memory, team);
     const size_t all_rows = sequence.x[0].rows;
-    Workspace workspace(shape_, sequence.steps, all_rows, memory);
+    Workspace workspace(shape_, all_rows, ChunkRows(sequence.steps, all_rows), memory);
     State *before = &workspace.states[0], *after = &workspace.states[1];
     const Teamwork teamwork = ShareWork(sequence, team);
     const bool one_step = sequence.steps == 1;
@@ -244,6 +258,51 @@ inline void RecurrentLayer::Run(const pymps_engine_sequence &sequence, void *mem
     }
     if (sequence.state_count == 1 && !writes_in_place)
         StoreState(*before, all_rows, sequence.states[0]);
+}
+
+inline size_t RecurrentLayer::ImageWorkspaceBytes(size_t width, size_t height, size_t count) const {
+    const size_t pixels = MultiplySizes(count, MultiplySizes(width, height));
+    if (!shape_.windows.AreLarge()) // then pixels are rows like any others
+        return WorkspaceBytes(SIZE_MAX, pixels);
+    return AddSizes(Workspace(shape_.OfImages(), pixels, pixels, nullptr).bytes(),
+                    Images(shape_, width, height, count, nullptr).bytes());
+}
+
+/* All pixels of a step at a time, as they are each other's neighbours. */
+inline void RecurrentLayer::RunImages(const pymps_engine_sequence &sequence, void *memory, Team *team) const {
+    StepInput input;
+    input.rows = sequence.x[0].rows;
+    const Workspace workspace(shape_.OfImages(), input.rows, input.rows, memory);
+    const Images images(shape_, sequence.width, sequence.height, input.rows / (sequence.width * sequence.height),
+                        static_cast<char *>(memory) + workspace.bytes());
+    input.images = &images;
+    input.gates = workspace.gates;
+    input.descending = sequence.descending;
+    const size_t work = Work(input.rows, images.columns());
+    const Teamwork teamwork(team, work, MultiplySizes(work, sequence.steps));
+    Team *const helpers = teamwork.For(work);
+
+    State before = workspace.states[1];
+    if (sequence.initial != nullptr && IsInPlace(*sequence.initial))
+        before = {sequence.initial->h, sequence.initial->c};
+    else
+        LoadState(sequence.initial, input.rows, before);
+    for (size_t step = 0; step < sequence.steps; ++step) {
+        const bool is_wanted = sequence.state_count > 1 || step + 1 == sequence.steps;
+        const pymps_engine_state *const wanted =
+            is_wanted ? &sequence.states[sequence.state_count > 1 ? step : 0] : nullptr;
+        const bool in_place = is_wanted && IsInPlace(*wanted);
+        const State after = in_place ? State{wanted->h, wanted->c} : workspace.states[step % 2];
+        input.x = images.Around(0, sequence.x[step], helpers);
+        Step(input, before, after, workspace.scratch, helpers);
+        ForEachShare(helpers, input.rows, [&](Share rows) HWY_ATTR {
+            StoreRows(after.h, shape_.stride, sequence.y[step], rows.begin, rows.end - rows.begin, shape_.outputs);
+        });
+        if (is_wanted && !in_place)
+            StoreState(after, input.rows, *wanted);
+        before = after;
+        input.descending = !input.descending;
+    }
 }
 
 } // namespace HWY_NAMESPACE

@@ -8,23 +8,59 @@
 
 #include <cstring>
 
+#include "engine/elements-inl.h"
 #include "engine/engine.h"
-#include "engine/half-inl.h"
 #include "engine/product-inl.h"
+#include "engine/window.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
+/* Rows that stand some floats apart; or the windows of the pixels of framed images. `data` begins at the first of all;
+ * it may be NULL where nothing will be read. */
+struct Rows {
+    const float *data;
+    size_t stride;
+    const Frame *frame = nullptr; // NULL: there is none, and the stride counts
+};
+
 /* Pointers to the rows of one tile. */
 struct TileRows {
     const float *rows[kTileRows];
+    size_t line_stride = 0; // of windows
 
-    /* `data` begins at row 0; it may be NULL where nothing will be read. */
-    TileRows(const float *data, size_t stride, const Block &tile) {
-        for (size_t r = 0; r < tile.rows; ++r)
-            rows[r] = data + (tile.row + r) * stride;
+    TileRows(const Rows &all, const Block &tile) {
+        if (all.frame != nullptr) {
+            PointToPixels(all.data, *all.frame, tile);
+        } else {
+            for (size_t r = 0; r < tile.rows; ++r)
+                rows[r] = all.data + (tile.row + r) * all.stride;
+        }
+    }
+
+    operator PartRows() const { return {rows, line_stride}; }
+
+  private:
+    HWY_NOINLINE void PointToPixels(const float *data, const Frame &frame, const Block &tile) {
+        line_stride = frame.LineFloats();
+        size_t x = tile.row % frame.width, y = tile.row / frame.width;
+        const size_t image = y / frame.height;
+        y %= frame.height;
+        const float *pixel = data + image * frame.ImageFloats() + y * line_stride + x * frame.channels;
+        for (size_t r = 0; r < tile.rows; ++r) {
+            rows[r] = pixel;
+            pixel += frame.channels;
+            if (++x < frame.width)
+                continue;
+            x = 0;
+            pixel += (frame.window.width - 1) * frame.channels;
+            if (++y < frame.height)
+                continue;
+            y = 0;
+            pixel += (frame.window.height - 1) * line_stride;
+        }
     }
 };
 
@@ -37,16 +73,33 @@ HWY_INLINE const float *LoadRow(const pymps_engine_matrix &matrix, size_t row, s
     const void *source = MatrixRow(matrix, row);
     if (matrix.type == PYMPS_ENGINE_FLOAT32)
         return static_cast<const float *>(source);
-    FloatsFromHalves(static_cast<const uint16_t *>(source), scratch, columns);
+    LoadElements(matrix.type, source, scratch, columns);
     return scratch;
 }
 
 HWY_INLINE void StoreRow(const float *from, const pymps_engine_matrix &matrix, size_t row, size_t columns) {
-    void *to = MatrixRow(matrix, row);
-    if (matrix.type == PYMPS_ENGINE_FLOAT32)
-        std::memcpy(to, from, columns * sizeof(float));
-    else
-        HalvesFromFloats(from, static_cast<uint16_t *>(to), columns);
+    StoreElements(matrix.type, from, MatrixRow(matrix, row), columns);
+}
+
+HWY_INLINE bool HasGaps(const pymps_engine_matrix &matrix, size_t columns) {
+    return matrix.row_bytes != columns * ElementBytes(matrix.type);
+}
+
+/* Rows [row, row + rows) as floats, without gaps. */
+inline void LoadRows(const pymps_engine_matrix &matrix, size_t row, size_t rows, size_t columns, float *to) {
+    if (!HasGaps(matrix, columns))
+        return LoadElements(matrix.type, MatrixRow(matrix, row), to, rows * columns);
+    for (size_t r = 0; r < rows; ++r)
+        LoadElements(matrix.type, MatrixRow(matrix, row + r), to + r * columns, columns);
+}
+
+/* The reverse; `from` begins at row 0. */
+inline void StoreRows(const float *from, size_t stride, const pymps_engine_matrix &matrix, size_t row, size_t rows,
+                      size_t columns) {
+    if (stride == columns && !HasGaps(matrix, columns))
+        return StoreElements(matrix.type, from + row * stride, MatrixRow(matrix, row), rows * columns);
+    for (size_t r = row; r < row + rows; ++r)
+        StoreRow(from + r * stride, matrix, r, columns);
 }
 
 HWY_INLINE void CopyRows(const float *from, size_t from_stride, float *to, size_t to_stride, size_t rows,

@@ -37,12 +37,19 @@ bool SingleGate::Pack(const pymps_engine_single_gate &description) {
     const Panels panels = GatePanels(description.outputs);
     const size_t stride = panels.PaddedOutputs();
     const bool is_bounded = IsSigmoid(description.gate.neuron) || IsPlainTanH(description.gate.neuron);
-    if (!gate_.Pack(description.gate, nullptr, description.inputs, description.unit_input, description.half_weights,
-                    /*may_be_wide=*/HasByteProducts() && is_bounded, panels))
+    GateForm form = {description.inputs,
+                     description.unit_input,
+                     description.half_weights,
+                     /*may_be_wide=*/HasByteProducts() && is_bounded,
+                     {}};
+    if (!description.unit_input)
+        form.windows.parts[kInputWeights] = Window(description.input_window);
+    form.windows.parts[kRecurrentWeights] = Window(description.recurrent_window);
+    if (!gate_.Pack(description.gate, nullptr, form, panels))
         return false;
     SetShape({description.inputs, description.outputs, stride, /*has_memory_cell=*/false, /*gates=*/stride,
               /*scratch=*/0, gate_.bytes[kInputWeights].gate_count() > 0,
-              gate_.bytes[kRecurrentWeights].gate_count() > 0});
+              gate_.bytes[kRecurrentWeights].gate_count() > 0, /*image_gates=*/stride, form.windows});
     return true;
 }
 
@@ -52,7 +59,8 @@ void SingleGate::StartRows(const float *const *x, const QuantizedRows &quantized
 }
 
 void SingleGate::Step(const StepInput &input, const State &before, const State &after, float *, Team *team) const {
-    const Grid h0 = {before.h, shape().stride, kLanes}, h1 = {after.h, shape().stride, kLanes};
+    const Rows h0 = input.Around(kRecurrentWeights, before.h, shape().stride, team);
+    const Grid h1 = {after.h, shape().stride, kLanes};
     const Grid sums = {input.gates, shape().gates, kLanes};
     ForEachTile(team, gate_.panels, input.rows, input.descending, [&](const Block &tile) HWY_ATTR {
         SumGate(gate_, tile, input, h0, {}, sums);

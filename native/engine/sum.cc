@@ -5,8 +5,10 @@
 #define HWY_TARGET_INCLUDE "engine/sum.cc"
 #include "hwy/foreach_target.h"
 
+#include <algorithm>
+
 #include "engine/engine.h"
-#include "engine/half-inl.h"
+#include "engine/elements-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
@@ -21,13 +23,15 @@ void AddRow(const float *a, const float *b, float *sum, size_t columns) {
         sum[i] = a[i] + b[i];
 }
 
-void AddHalfRow(const float *a, const float *b, uint16_t *sum, size_t columns) {
-    const hn::ScalableTag<float> d;
-    size_t i = 0;
-    for (; i + hn::Lanes(d) <= columns; i += hn::Lanes(d))
-        StoreHalf(hn::Add(hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, sum + i);
-    for (; i < columns; ++i)
-        sum[i] = HalfFromFloat(a[i] + b[i]);
+/* In pieces that the first-level cache holds. */
+void AddRowTo(pymps_engine_type type, const float *a, const float *b, char *sum, size_t columns) {
+    constexpr size_t kPiece = 256;
+    HWY_ALIGN float piece[kPiece];
+    for (size_t i = 0; i < columns; i += kPiece) {
+        const size_t count = std::min(columns - i, kPiece);
+        AddRow(a + i, b + i, piece, count);
+        StoreElements(type, piece, sum + i * ElementBytes(type), count);
+    }
 }
 
 void SumMatrices(const pymps_engine_matrix &a, const pymps_engine_matrix &b, const pymps_engine_matrix &sum,
@@ -40,7 +44,7 @@ void SumMatrices(const pymps_engine_matrix &a, const pymps_engine_matrix &b, con
         if (sum.type == PYMPS_ENGINE_FLOAT32)
             AddRow(row_a, row_b, static_cast<float *>(row(sum)), columns);
         else
-            AddHalfRow(row_a, row_b, static_cast<uint16_t *>(row(sum)), columns);
+            AddRowTo(sum.type, row_a, row_b, static_cast<char *>(row(sum)), columns);
     }
 }
 

@@ -1,21 +1,18 @@
 #include "engine/workspace.h"
 
-#include <algorithm>
-
 #include "engine/byte_weights.h"
 
 namespace pymps::engine {
 
-Workspace::Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory)
+Workspace::Workspace(const WorkspaceShape &shape, size_t rows, size_t step_rows, void *memory)
     : memory_(static_cast<char *>(memory)) {
-    const size_t chunk_rows = std::min(MultiplySizes(steps, rows), kChunkRows);
     for (State &state : states)
         state = {Take(rows, shape.stride), shape.has_memory_cell ? Take(rows, shape.stride) : nullptr};
-    x = Take(chunk_rows, shape.inputs);
-    gates = Take(chunk_rows, shape.gates);
-    scratch = Take(chunk_rows, shape.scratch);
-    quantized_x = TakeBytes(shape.quantizes_inputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.inputs)) : 0);
-    quantized_h = TakeBytes(shape.quantizes_outputs ? MultiplySizes(chunk_rows, QuantizedRowBytes(shape.outputs)) : 0);
+    x = Take(step_rows, shape.inputs);
+    gates = Take(step_rows, shape.gates);
+    scratch = Take(step_rows, shape.scratch);
+    quantized_x = TakeBytes(shape.quantizes_inputs ? MultiplySizes(step_rows, QuantizedRowBytes(shape.inputs)) : 0);
+    quantized_h = TakeBytes(shape.quantizes_outputs ? MultiplySizes(step_rows, QuantizedRowBytes(shape.outputs)) : 0);
 }
 
 char *Workspace::TakeBytes(size_t bytes) {

@@ -3,6 +3,7 @@
 #define PYMPS_ENGINE_WORKSPACE_H
 
 #include "engine/memory.h"
+#include "engine/window.h"
 
 namespace pymps::engine {
 
@@ -18,6 +19,16 @@ struct WorkspaceShape {
     size_t gates;                             /* W x + b of all gates */
     size_t scratch;                           /* whatever a step keeps to itself */
     bool quantizes_inputs, quantizes_outputs; /* rows of x and of h0 as integers */
+    size_t image_gates = 0;                   /* of the gates, what a step of images keeps */
+    Windows windows = {};
+
+    /* For the pixels of all images at a time, framed apart from all this. */
+    WorkspaceShape OfImages() const {
+        WorkspaceShape shape = *this;
+        shape.inputs = 0;
+        shape.gates = image_gates;
+        return shape;
+    }
 };
 
 /* Rows of state->h and state->c. Without a memory cell c is NULL. */
@@ -27,8 +38,8 @@ struct State {
 
 class Workspace {
   public:
-    /* `memory` may be NULL to learn the size. */
-    Workspace(const WorkspaceShape &shape, size_t steps, size_t rows, void *memory);
+    /* For so many rows, of which a step sees `step_rows` at a time. `memory` may be NULL to learn the size. */
+    Workspace(const WorkspaceShape &shape, size_t rows, size_t step_rows, void *memory);
 
     size_t bytes() const { return bytes_; }
 

@@ -1,7 +1,8 @@
 /* pymps.h: Apple's recurrent layers (Metal Performance Shaders) as a flat C interface.
  *
  * The library holds one `pymps_backend` for each set of frameworks it was compiled against: "metal" (Apple's) and
- * "portable" (pymps's own, on the CPU). A backend is a table of functions over opaque handles.
+ * "portable" (pymps's own, on the CPU). A backend is a table of functions over opaque handles. Layers of matrices are
+ * here; what layers of images, which convolve, have beside it is in pymps_image.h.
  *
  * Rules that hold for every function, unless its comment says otherwise:
  * - Ownership: `*_create`, `*_open` and `*_copy` hand the caller one reference, which the matching `*_release` ends
@@ -63,20 +64,21 @@ typedef struct pymps_neuron {
     size_t channel_count;   /* how many values stand at channel_a */
 } pymps_neuron;
 
-/* What an MPSCNNConvolutionDataSource hands out: weights[output][input], row-major, without padding. Memory weights of
- * one input channel are a diagonal. uint8 weights come with exactly one of two ways to read a byte u: `ranges`,
- * w = u / 255 * (max - min) + min, or `lookup_table`, w = lookup_table[u]. In the portable backend input and recurrent
- * weights with ranges stay bytes, also in archives, and are multiplied by activations rounded to 2^-16 of the largest
- * in their row; others become floats. */
+/* What an MPSCNNConvolutionDataSource hands out: weights[output][kernel_height][kernel_width][input], without padding.
+ * Memory weights of one input channel are a diagonal. uint8 weights come with exactly one of two ways to read a byte u:
+ * `ranges`, w = u / 255 * (max - min) + min, or `lookup_table`, w = lookup_table[u]. In the portable backend input and
+ * recurrent weights with ranges stay bytes, also in archives, and are multiplied by activations rounded to 2^-16 of the
+ * largest in their row; others become floats. */
 typedef struct pymps_weights {
     const void *data;
     pymps_data_type data_type;
     size_t output_feature_channels, input_feature_channels;
     const float *bias; /* output_feature_channels numbers, or NULL: none */
     pymps_neuron neuron;
-    const char *label;         /* UTF-8, or NULL */
-    const float (*ranges)[2];  /* {min, max} of each output channel, or NULL */
-    const float *lookup_table; /* 256 numbers, or NULL */
+    const char *label;                  /* UTF-8, or NULL */
+    const float (*ranges)[2];           /* {min, max} of each output channel, or NULL */
+    const float *lookup_table;          /* 256 numbers, or NULL */
+    size_t kernel_width, kernel_height; /* 0 stands for 1, which is all that a layer of matrices takes */
 } pymps_weights;
 
 /* Weights that are fetched when a layer is made of them. `retain` and `release` count references to `context`; both
@@ -143,7 +145,8 @@ typedef struct pymps_device_info {
     uint64_t registry_id;
     bool is_low_power, is_headless, is_removable, has_unified_memory;
     uint64_t recommended_max_working_set_size_bytes, max_buffer_length_bytes;
-    size_t threads; /* see device_open; 0: the device has processors of its own */
+    size_t threads;         /* see device_open; 0: the device has processors of its own */
+    bool has_linear_images; /* whether images can lie in buffers: see pymps_image.h */
 } pymps_device_info;
 
 typedef struct pymps_layer_info {
@@ -153,6 +156,7 @@ typedef struct pymps_layer_info {
     bool runs_sequence, runs_bidirectional_sequence; /* see layer_create */
     /* Of the last layer of each direction; 0: the stack has no layer of that direction. */
     size_t forward_output_feature_channels, backward_output_feature_channels;
+    bool takes_images; /* else matrices */
 } pymps_layer_info;
 
 /* MTLCommandBufferStatus's values. */
@@ -201,7 +205,8 @@ typedef enum pymps_state_matrix {
 /* ---- A backend -------------------------------------------------------------------------------------------------- */
 
 typedef struct pymps_backend {
-    const char *name; /* "metal" or "portable" */
+    const char *name;                           /* "metal" or "portable" */
+    const struct pymps_image_functions *images; /* those of pymps_image.h */
 
     /* Devices. All functions on a device may be called from several threads. Where a device computes on the CPU, the
      * layers made on it share their work among `threads` threads where that is faster, the one that runs them included:
@@ -259,7 +264,8 @@ typedef struct pymps_backend {
      * output channels of the nearest one before that has its direction. The stack runs a sequence where they are also
      * those of the one right before; it runs a bidirectional sequence where it has both directions, and their first
      * layers take the same input channels. layer_create wants one of the two. Later changes of a descriptor do not
-     * reach the layer. layer_copy: a layer with the same weights. All functions on a layer may be called from several
+     * reach the layer. layer_copy: a layer with the same weights. All but layer_create,
+     * layer_unarchive and layer_encode_* take layers of images too. All functions on a layer may be called from several
      * threads; encoding takes turns, so a thread that shall not wait for another has a copy. */
     pymps_status (*layer_create)(pymps_device *device, pymps_descriptor *const *descriptors, size_t count,
                                  pymps_layer **layer, pymps_error *error);
@@ -358,12 +364,13 @@ typedef struct pymps_backend {
                                                         const pymps_matrix *backward_destinations,
                                                         pymps_combine_mode combine_mode, pymps_error *error);
 
-    /* States (MPSRNNRecurrentMatrixState). A state is constant once the command buffer that made it has completed, and
-     * may then be used from several threads. state_create: a state of the given values; h[l] and c[l] are float32, rows
-     * x that layer's output channels, without padding; a NULL h or c, or a NULL in it, stands for zeros, and is
-     * all that a layer without a memory cell takes for c. state_matrix: h or c of one layer of the stack; its `buffer`
-     * is a new reference of the caller's; a temporary state shows none. The read count of a temporary state is 1 at
-     * first; each sequence that starts from it takes 1 off, and at 0 the state is gone. It is 0 for any other state. */
+    /* States (MPSRNNRecurrentMatrixState; all but state_create and state_matrix take those of images too). A state is
+     * constant once the command buffer that made it has completed, and may then be used from several threads.
+     * state_create: a state of the given values; h[l] and c[l] are float32, rows x that layer's output channels,
+     * without padding; a NULL h or c, or a NULL in it, stands for zeros, and is all that a layer without a memory cell
+     * takes for c. state_matrix: h or c of one layer of the stack; its `buffer` is a new reference of the caller's; a
+     * temporary state shows none. The read count of a temporary state is 1 at first; each sequence that starts from it
+     * takes 1 off, and at 0 the state is gone. It is 0 for any other state. */
     pymps_status (*state_create)(pymps_layer *layer, size_t rows, const float *const *h, const float *const *c,
                                  pymps_state **state, pymps_error *error);
     void (*state_release)(pymps_state *state);
@@ -394,7 +401,7 @@ typedef struct pymps_backend {
 } pymps_backend;
 
 /* The version of this interface. A library with another version must not be used. */
-#define PYMPS_ABI_VERSION 4
+#define PYMPS_ABI_VERSION 5
 
 /* The library's two exported symbols. */
 typedef uint32_t pymps_abi_version_function(void);

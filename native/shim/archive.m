@@ -1,13 +1,14 @@
 // Archives of layers: what MPS's own coding makes of a layer, behind a head that says what it is and of which shape,
 // since an MPS layer tells of its stack no more than the first and the last channels.
-#import "shim.h"
+#import "layers.h"
 #include <string.h>
 
-static const char archive_magic[8] = "pympslyr";
+enum { magic_bytes = 8 };
+static const char matrix_magic[] = "pympslyr", image_magic[] = "pympsimg";
 enum { archive_version = 1 };
 
 typedef struct archive_head { // in the order of a little-endian machine's bytes
-    char magic[sizeof archive_magic];
+    char magic[magic_bytes];
     uint32_t version, layer_count;
     char backend[16];
     uint64_t payload_bytes;
@@ -78,7 +79,7 @@ pymps_status layer_archive(pymps_layer *layer, void (*write)(void *context, cons
             .layer_count = (uint32_t)layer->stack->info.number_of_layers,
             .payload_bytes = payload.length,
         };
-        memcpy(head.magic, archive_magic, sizeof head.magic);
+        memcpy(head.magic, layer->stack->info.takes_images ? image_magic : matrix_magic, sizeof head.magic);
         pmp_copy_utf8(head.backend, sizeof head.backend, backend.name);
         head.checksum = add_to_checksum(checksum_of(&head), layers.bytes, layers.length);
         head.checksum = add_to_checksum(head.checksum, payload.bytes, payload.length);
@@ -92,11 +93,16 @@ pymps_status layer_archive(pymps_layer *layer, void (*write)(void *context, cons
 // ---- Reading ----
 
 // `head` becomes a copy of the archive's. When this has passed, its sizes are those of the archive.
-static pymps_status check_head(const pmp_call *call, const void *data, size_t length, archive_head *head) {
+static pymps_status check_head(const pmp_call *call, const void *data, size_t length, bool takes_images,
+                               archive_head *head) {
     PMP_CHECK(length >= sizeof *head, call, "data: %zu bytes, expected at least %zu, the head of an archive", length,
               sizeof *head);
     memcpy(head, data, sizeof *head);
-    PMP_CHECK(memcmp(head->magic, archive_magic, sizeof head->magic) == 0, call, "data: not the archive of a layer");
+    bool is_of_matrices = memcmp(head->magic, matrix_magic, sizeof head->magic) == 0;
+    PMP_CHECK(is_of_matrices || memcmp(head->magic, image_magic, sizeof head->magic) == 0, call,
+              "data: not the archive of a layer");
+    PMP_CHECK(is_of_matrices != takes_images, call, "data: the archive of a layer of %s, expected one of %s",
+              is_of_matrices ? "matrices" : "images", is_of_matrices ? "images" : "matrices");
     PMP_CHECK(head->version == archive_version, call, "data: archive version %u, expected %d", head->version,
               archive_version);
     PMP_CHECK(strncmp(head->backend, backend.name, sizeof head->backend) == 0, call,
@@ -126,11 +132,11 @@ static pymps_status read_shapes(const pmp_call *call, const char *bytes, size_t 
     return pmp_stack_check(&at_data, shapes, count);
 }
 
-static pymps_status read_object(const pmp_call *call, id<MTLDevice> device, NSData *payload,
-                                MPSRNNMatrixInferenceLayer **object) {
+static pymps_status read_object(const pmp_call *call, id<MTLDevice> device, NSData *payload, bool takes_images,
+                                id<PMPInferenceLayer> *object) {
     NSError *reason = nil;
     @try {
-        *object = [MPSKeyedUnarchiver unarchivedObjectOfClass:[MPSRNNMatrixInferenceLayer class]
+        *object = [MPSKeyedUnarchiver unarchivedObjectOfClass:pmp_layer_class(takes_images)
                                                      fromData:payload
                                                        device:device
                                                         error:&reason];
@@ -145,7 +151,7 @@ static pymps_status read_object(const pmp_call *call, id<MTLDevice> device, NSDa
 
 static const char other_shape[] = "data: damaged, the layer has another shape than its head says";
 
-static pymps_status check_ends(const pmp_call *call, MPSRNNMatrixInferenceLayer *object, const pmp_stack_layer *layers,
+static pymps_status check_ends(const pmp_call *call, id<PMPInferenceLayer> object, const pmp_stack_layer *layers,
                                size_t count) {
     bool fits = object.numberOfLayers == count && object.inputFeatureChannels == layers[0].inputs &&
                 object.outputFeatureChannels == layers[count - 1].outputs;
@@ -158,44 +164,47 @@ static pymps_status check_states(const pmp_call *call, pymps_layer *layer) {
     const pmp_stack *stack = layer->stack;
     if (!stack->info.runs_sequence)
         return PYMPS_OK;
-    MPSRNNRecurrentMatrixState *state;
-    PMP_TRY(pmp_state_make(call, layer, 1, &state));
-    for (size_t index = 0; index < stack->info.number_of_layers; index++) {
-        MPSMatrix *output = [state getRecurrentOutputMatrixForLayerIndex:index];
-        PMP_CHECK(output.columns == stack->layers[index].outputs, call, other_shape);
-    }
+    size_t side = stack->info.takes_images ? 1 : 0;
+    MPSState *state;
+    PMP_TRY(pmp_state_make(call, layer, (pmp_extent){1, side, side}, &state));
+    for (size_t index = 0; index < stack->info.number_of_layers; index++)
+        PMP_CHECK(pmp_state_outputs(stack, state, index) == stack->layers[index].outputs, call, other_shape);
     return PYMPS_OK;
+}
+
+pymps_status pmp_layer_unarchive(const pmp_call *call, pymps_device *device, const void *data, size_t length,
+                                 bool takes_images, pymps_layer **layer) {
+    PMP_CHECK_NOT_NULL(device, call);
+    PMP_CHECK_NOT_NULL(data, call);
+    PMP_CHECK_NOT_NULL(layer, call);
+    archive_head head;
+    PMP_TRY(check_head(call, data, length, takes_images, &head));
+    const char *place = (const char *)data + sizeof head;
+    const pmp_stack_layer *layers;
+    PMP_TRY(read_shapes(call, place, head.layer_count, &layers));
+    NSData *payload = [NSData dataWithBytes:place + head.layer_count * sizeof(archive_layer) length:head.payload_bytes];
+    id<PMPInferenceLayer> object;
+    PMP_TRY(read_object(call, device->device, payload, takes_images, &object));
+    PMP_TRY(check_ends(call, object, layers, head.layer_count));
+    pmp_layer_use_team(object, device);
+    pmp_stack *stack = pmp_stack_make(layers, head.layer_count, takes_images);
+    pymps_layer *made;
+    PMP_TRY(stack == NULL ? pmp_out_of_memory(call) : pmp_layer_handle(call, device, stack, object, &made));
+    pymps_status status = PYMPS_ERROR_EXCEPTION;
+    @try {
+        status = check_states(call, made);
+    } @finally {
+        if (status == PYMPS_OK)
+            *layer = made;
+        else
+            layer_release(made);
+    }
+    return status;
 }
 
 pymps_status layer_unarchive(pymps_device *device, const void *data, size_t length, pymps_layer **layer,
                              pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
-        PMP_CHECK_NOT_NULL(device, call);
-        PMP_CHECK_NOT_NULL(data, call);
-        PMP_CHECK_NOT_NULL(layer, call);
-        archive_head head;
-        PMP_TRY(check_head(call, data, length, &head));
-        const char *place = (const char *)data + sizeof head;
-        const pmp_stack_layer *layers;
-        PMP_TRY(read_shapes(call, place, head.layer_count, &layers));
-        NSData *payload = [NSData dataWithBytes:place + head.layer_count * sizeof(archive_layer)
-                                         length:head.payload_bytes];
-        MPSRNNMatrixInferenceLayer *object;
-        PMP_TRY(read_object(call, device->device, payload, &object));
-        PMP_TRY(check_ends(call, object, layers, head.layer_count));
-        pmp_layer_use_team(object, device);
-        pmp_stack *stack = pmp_stack_make(layers, head.layer_count);
-        pymps_layer *made;
-        PMP_TRY(stack == NULL ? pmp_out_of_memory(call) : pmp_layer_handle(call, device, stack, object, &made));
-        pymps_status status = PYMPS_ERROR_EXCEPTION;
-        @try {
-            status = check_states(call, made);
-        } @finally {
-            if (status == PYMPS_OK)
-                *layer = made;
-            else
-                layer_release(made);
-        }
-        return status;
+        return pmp_layer_unarchive(call, device, data, length, false, layer);
     });
 }

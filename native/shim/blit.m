@@ -20,9 +20,9 @@ static pymps_status check_range(const pmp_call *call, const pymps_command_buffer
     return PYMPS_OK;
 }
 
-static pymps_status encode(const pmp_call *call, pymps_command_buffer *command_buffer,
-                           void (^body)(id<MTLBlitCommandEncoder> encoder)) {
-    id<MTLBlitCommandEncoder> encoder = [command_buffer->command_buffer blitCommandEncoder];
+pymps_status pmp_blit(const pmp_call *call, id<MTLCommandBuffer> command_buffer,
+                      void (^body)(id<MTLBlitCommandEncoder> encoder)) {
+    id<MTLBlitCommandEncoder> encoder = [command_buffer blitCommandEncoder];
     if (encoder == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command encoder left");
     @try {
@@ -52,7 +52,7 @@ pymps_status command_buffer_copy(pymps_command_buffer *command_buffer, pymps_buf
         PMP_CHECK(!overlap(source, source_offset_bytes, destination, destination_offset_bytes, length_bytes), call,
                   "destination_offset_bytes: %zu, expected no overlap with the %zu bytes at source_offset_bytes %zu",
                   destination_offset_bytes, length_bytes, source_offset_bytes);
-        return encode(call, command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
+        return pmp_blit(call, command_buffer->command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
             [encoder copyFromBuffer:source->buffer
                        sourceOffset:source_offset_bytes
                            toBuffer:destination->buffer
@@ -68,7 +68,7 @@ pymps_status command_buffer_fill(pymps_command_buffer *command_buffer, pymps_buf
         PMP_CHECK_NOT_NULL(command_buffer, call);
         PMP_CHECK_NOT_NULL(buffer, call);
         PMP_TRY(check_range(call, command_buffer, buffer, "offset_bytes", offset_bytes, length_bytes));
-        return encode(call, command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
+        return pmp_blit(call, command_buffer->command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
             [encoder fillBuffer:buffer->buffer range:NSMakeRange(offset_bytes, length_bytes) value:value];
         });
     });
@@ -82,7 +82,7 @@ pymps_status command_buffer_synchronize(pymps_command_buffer *command_buffer, py
         PMP_TRY(pmp_command_buffer_check(call, command_buffer, buffer->buffer.device));
         if (buffer->storage_mode != PYMPS_STORAGE_MANAGED)
             return PYMPS_OK;
-        return encode(call, command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
+        return pmp_blit(call, command_buffer->command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
             [encoder synchronizeResource:buffer->buffer];
         });
     });

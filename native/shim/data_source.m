@@ -1,5 +1,5 @@
 // PMPDataSource: weights as MPS asks for them, from a pymps_data_source.
-#import "shim.h"
+#import "layers.h"
 #include <string.h>
 
 @implementation PMPDataSource
@@ -85,7 +85,7 @@ static float number_at(const pymps_weights *weights, size_t channel) {
 // Takes over what has been loaded, once it has been checked.
 - (pymps_status)take:(const pymps_weights *)weights call:(const pmp_call *)call {
     PMP_TRY(pmp_weights_check(call, &_shape, weights));
-    PMP_TRY(pmp_weights_check_diagonal(call, &_shape, weights, _isDiagonal));
+    PMP_TRY(pmp_weights_check_layer(call, &_shape, weights, _isDiagonal));
     [self forget];
     _weights = *weights;
     if (weights->input_feature_channels != _shape.inputs)
@@ -94,8 +94,8 @@ static float number_at(const pymps_weights *weights, size_t channel) {
         _ranges = [[NSData alloc] initWithBytes:_weights.ranges length:_shape.outputs * sizeof *_weights.ranges];
     if (weights->label != NULL)
         _label = [[NSString alloc] initWithUTF8String:weights->label];
-    _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:1
-                                                                           kernelHeight:1
+    _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:pmp_kernel_width(weights)
+                                                                           kernelHeight:pmp_kernel_height(weights)
                                                                    inputFeatureChannels:_shape.inputs
                                                                   outputFeatureChannels:_shape.outputs] retain];
     _descriptor.fusedNeuronDescriptor = neuron_descriptor(&weights->neuron);

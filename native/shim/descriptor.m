@@ -1,6 +1,6 @@
 // pymps_descriptor: the values of an MPSRNNDescriptor. Each layer gets a fresh one made from them, so that changes made
 // later reach no layer.
-#import "shim.h"
+#import "layers.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -119,6 +119,7 @@ static pmp_weights_shape shape_of(const pymps_descriptor *descriptor, int matrix
         .kind = properties[matrix_id].weights,
         .inputs = properties[matrix_id].weights == PMP_WEIGHTS_INPUT ? descriptor->input_feature_channels : outputs,
         .outputs = outputs,
+        .takes_kernels = true,
     };
 }
 
@@ -242,6 +243,19 @@ pmp_stack_layer pmp_descriptor_shape(const pymps_descriptor *descriptor) {
                              descriptor->layer_sequence_direction};
 }
 
+// The least window, counted in pixels, that holds the kernels of all weights at hand.
+static size_t window_of(const pymps_descriptor *descriptor) {
+    size_t width = 1, height = 1;
+    for (int matrix_id = 0; matrix_id < matrix_id_count; matrix_id++) {
+        const pymps_weights *weights = pmp_copied_weights(&descriptor->sources[matrix_id]);
+        if (weights == NULL)
+            continue;
+        width = MAX(width, pmp_kernel_width(weights));
+        height = MAX(height, pmp_kernel_height(weights));
+    }
+    return pmp_product(width, height);
+}
+
 // The weights of all gates must fit a buffer, in whatever way the layer packs them.
 static pymps_status check_size(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device) {
     size_t gate_count = descriptor->kind == SINGLE_GATE ? 1 : 4; // a GRU has three, and one matrix more
@@ -250,14 +264,15 @@ static pymps_status check_size(const pmp_call *call, const pymps_descriptor *des
     size_t columns, row_bytes;
     bool overflows = __builtin_add_overflow(inputs, outputs, &columns);
     row_bytes = overflows ? SIZE_MAX : pmp_product(columns, gate_count * element_bytes);
-    PMP_CHECK(pmp_product(outputs, row_bytes) <= device.maxBufferLength, call,
+    PMP_CHECK(pmp_product(pmp_product(outputs, row_bytes), window_of(descriptor)) <= device.maxBufferLength, call,
               "output_feature_channels: %zu (input: %zu), expected weights of at most %lu bytes, the device's "
               "max_buffer_length_bytes",
               outputs, inputs, (unsigned long)device.maxBufferLength);
     return PYMPS_OK;
 }
 
-static pymps_status check_descriptor(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device) {
+static pymps_status check_descriptor(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
+                                     bool takes_images) {
     size_t outputs = descriptor->output_feature_channels;
     PMP_TRY(check_size(call, descriptor, device));
     PMP_CHECK(!descriptor->use_layer_input_unit_transform_mode || descriptor->input_feature_channels == outputs, call,
@@ -266,8 +281,9 @@ static pymps_status check_descriptor(const pmp_call *call, const pymps_descripto
     for (int matrix_id = 0; matrix_id < matrix_id_count; matrix_id++) {
         const pymps_weights *weights = pmp_copied_weights(&descriptor->sources[matrix_id]);
         pmp_weights_shape shape = shape_of(descriptor, matrix_id);
+        shape.takes_kernels = takes_images;
         if (weights != NULL)
-            PMP_TRY(pmp_weights_check_diagonal(call, &shape, weights, descriptor->memory_weights_are_diagonal));
+            PMP_TRY(pmp_weights_check_layer(call, &shape, weights, descriptor->memory_weights_are_diagonal));
     }
     return PYMPS_OK;
 }
@@ -298,18 +314,21 @@ static MPSRNNDescriptor *make_object(const pymps_descriptor *descriptor) {
     }
 }
 
-static PMPDataSource *make_source(const pmp_call *call, const pymps_descriptor *descriptor, int matrix_id) {
+static PMPDataSource *make_source(const pmp_call *call, const pymps_descriptor *descriptor, int matrix_id,
+                                  bool takes_images) {
+    pmp_weights_shape shape = shape_of(descriptor, matrix_id);
+    shape.takes_kernels = takes_images;
     char place[64];
     snprintf(place, sizeof place, "%s[%zu].data_source[%d]", call->argument, call->index, matrix_id);
     return [[[PMPDataSource alloc] initWithSource:&descriptor->sources[matrix_id]
-                                            shape:shape_of(descriptor, matrix_id)
+                                            shape:shape
                                        isDiagonal:descriptor->memory_weights_are_diagonal
                                             place:place] autorelease];
 }
 
 pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
-                                 NSMutableArray *sources, MPSRNNDescriptor **made) {
-    PMP_TRY(check_descriptor(call, descriptor, device));
+                                 bool takes_images, NSMutableArray *sources, MPSRNNDescriptor **made) {
+    PMP_TRY(check_descriptor(call, descriptor, device, takes_images));
     MPSRNNDescriptor *object = make_object(descriptor);
     object.useLayerInputUnitTransformMode = descriptor->use_layer_input_unit_transform_mode;
     object.useFloat32Weights = descriptor->use_float32_weights;
@@ -317,7 +336,7 @@ pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *d
     for (int matrix_id = 0; matrix_id < matrix_id_count; matrix_id++) {
         if (descriptor->sources[matrix_id].load == NULL)
             continue;
-        PMPDataSource *source = make_source(call, descriptor, matrix_id);
+        PMPDataSource *source = make_source(call, descriptor, matrix_id, takes_images);
         [sources addObject:source];
         [object setValue:source forKey:properties[matrix_id].name];
     }

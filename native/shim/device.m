@@ -1,5 +1,5 @@
 // pymps_device: an MTLDevice that MPS supports.
-#import "shim.h"
+#import "images.h"
 #include <stdlib.h>
 
 // In Metal's order. Made at the first call and kept for the life of the process, so that an index keeps its meaning.
@@ -100,6 +100,7 @@ void device_info(pymps_device *device, pymps_device_info *info) {
             .recommended_max_working_set_size_bytes = object.recommendedMaxWorkingSetSize,
             .max_buffer_length_bytes = object.maxBufferLength,
             .threads = device->team.threadCount,
+            .has_linear_images = pmp_images_are_linear(),
         };
         pmp_copy_utf8(info->name, sizeof info->name, object.name.UTF8String);
     });

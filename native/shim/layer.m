@@ -1,9 +1,13 @@
-// pymps_layer: an MPSRNNMatrixInferenceLayer.
-#import "shim.h"
+// pymps_layer: an MPSRNNMatrixInferenceLayer or an MPSRNNImageInferenceLayer.
+#import "layers.h"
 #include <stdlib.h>
 
+Class pmp_layer_class(bool takes_images) {
+    return takes_images ? [MPSRNNImageInferenceLayer class] : [MPSRNNMatrixInferenceLayer class];
+}
+
 pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_stack *stack,
-                              MPSRNNMatrixInferenceLayer *object, pymps_layer **layer) {
+                              id<PMPInferenceLayer> object, pymps_layer **layer) {
     pymps_layer *handle = object == nil ? NULL : calloc(1, sizeof *handle);
     if (handle == NULL) {
         pmp_stack_release(stack);
@@ -19,7 +23,7 @@ pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_st
     return PYMPS_OK;
 }
 
-void pmp_layer_use_team(MPSRNNMatrixInferenceLayer *object, const pymps_device *device) {
+void pmp_layer_use_team(id<PMPInferenceLayer> object, const pymps_device *device) {
     if (device->team != nil)
         [(id<PMPThreads>)object setTeam:device->team];
 }
@@ -40,17 +44,19 @@ static pymps_status check_shapes(const pmp_call *call, pymps_descriptor *const *
 // What comes back is autoreleased, and nil where the device can't make it. Where a data source has failed, it says why,
 // whatever MPS makes of that.
 static pymps_status make_object(const pmp_call *call, pymps_device *device, pymps_descriptor *const *descriptors,
-                                size_t count, MPSRNNMatrixInferenceLayer **object) {
+                                size_t count, bool takes_images, id<PMPInferenceLayer> *object) {
     NSMutableArray *made = [NSMutableArray arrayWithCapacity:count], *sources = [NSMutableArray array];
     for (size_t index = 0; index < count; index++) {
         pmp_call at_descriptor = pmp_at(call, "descriptors", index);
         MPSRNNDescriptor *descriptor;
-        PMP_TRY(pmp_descriptor_make(&at_descriptor, descriptors[index], device->device, sources, &descriptor));
+        PMP_TRY(pmp_descriptor_make(&at_descriptor, descriptors[index], device->device, takes_images, sources,
+                                    &descriptor));
         [made addObject:descriptor];
     }
     NSException *raised = nil;
     @try {
-        *object = [[[MPSRNNMatrixInferenceLayer alloc] initWithDevice:device->device rnnDescriptors:made] autorelease];
+        id<PMPInferenceLayer> allocated = [pmp_layer_class(takes_images) alloc];
+        *object = [[allocated initWithDevice:device->device rnnDescriptors:made] autorelease];
     } @catch (NSException *exception) {
         raised = exception;
     }
@@ -67,19 +73,24 @@ static pymps_status make_object(const pmp_call *call, pymps_device *device, pymp
     return PYMPS_OK;
 }
 
+pymps_status pmp_layer_create(const pmp_call *call, pymps_device *device, pymps_descriptor *const *descriptors,
+                              size_t count, bool takes_images, pymps_layer **layer) {
+    PMP_CHECK_NOT_NULL(device, call);
+    PMP_CHECK_NOT_NULL(descriptors, call);
+    PMP_CHECK(count >= 1, call, "count: 0, expected at least 1 descriptor");
+    PMP_CHECK_NOT_NULL(layer, call);
+    const pmp_stack_layer *layers;
+    PMP_TRY(check_shapes(call, descriptors, count, &layers));
+    id<PMPInferenceLayer> object = nil;
+    PMP_TRY(make_object(call, device, descriptors, count, takes_images, &object));
+    pmp_stack *stack = pmp_stack_make(layers, count, takes_images);
+    return stack == NULL ? pmp_out_of_memory(call) : pmp_layer_handle(call, device, stack, object, layer);
+}
+
 pymps_status layer_create(pymps_device *device, pymps_descriptor *const *descriptors, size_t count, pymps_layer **layer,
                           pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
-        PMP_CHECK_NOT_NULL(device, call);
-        PMP_CHECK_NOT_NULL(descriptors, call);
-        PMP_CHECK(count >= 1, call, "count: 0, expected at least 1 descriptor");
-        PMP_CHECK_NOT_NULL(layer, call);
-        const pmp_stack_layer *layers;
-        PMP_TRY(check_shapes(call, descriptors, count, &layers));
-        MPSRNNMatrixInferenceLayer *object;
-        PMP_TRY(make_object(call, device, descriptors, count, &object));
-        pmp_stack *stack = pmp_stack_make(layers, count);
-        return stack == NULL ? pmp_out_of_memory(call) : pmp_layer_handle(call, device, stack, object, layer);
+        return pmp_layer_create(call, device, descriptors, count, false, layer);
     });
 }
 
@@ -92,8 +103,8 @@ void pmp_layer_with_lock(pymps_layer *layer, void (^body)(void)) {
     }
 }
 
-MPSRNNMatrixInferenceLayer *pmp_layer_copy_object(pymps_layer *layer) {
-    __block MPSRNNMatrixInferenceLayer *copy;
+id<PMPInferenceLayer> pmp_layer_copy_object(pymps_layer *layer) {
+    __block id<PMPInferenceLayer> copy;
     pmp_layer_with_lock(layer, ^{
         copy = [layer->layer copyWithZone:NULL device:layer->device->device];
     });
@@ -104,7 +115,7 @@ pymps_status layer_copy(pymps_layer *layer, pymps_layer **copy, pymps_error *err
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK_NOT_NULL(copy, call);
-        MPSRNNMatrixInferenceLayer *object = pmp_layer_copy_object(layer);
+        id<PMPInferenceLayer> object = pmp_layer_copy_object(layer);
         pmp_retain(&layer->stack->references);
         return pmp_layer_handle(call, layer->device, layer->stack, object, copy);
     });

@@ -142,14 +142,10 @@ MPSMatrix *pmp_matrix_object(const pymps_matrix *matrix) {
                    matrix->data_type);
 }
 
-static pymps_status blit(const pmp_call *call, id<MTLCommandQueue> queue, void (^encode)(id<MTLBlitCommandEncoder>)) {
+static pymps_status blit(const pmp_call *call, id<MTLCommandQueue> queue, void (^body)(id<MTLBlitCommandEncoder>)) {
     id<MTLCommandBuffer> command_buffer;
     PMP_TRY(pmp_command_buffer_make(call, queue, &command_buffer));
-    id<MTLBlitCommandEncoder> encoder = [command_buffer blitCommandEncoder];
-    if (encoder == nil)
-        return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command encoder left");
-    encode(encoder);
-    [encoder endEncoding];
+    PMP_TRY(pmp_blit(call, command_buffer, body));
     return pmp_finish(call, command_buffer);
 }
 

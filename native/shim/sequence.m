@@ -1,18 +1,30 @@
 // The encoding of sequences, in one direction and in both.
-#import "shim.h"
+#import "layers.h"
 #include <stdlib.h>
+
+void pmp_encode(id<PMPInferenceLayer> layer, bool takes_images, id<MTLCommandBuffer> command_buffer,
+                const pmp_sequence *sequence) {
+    if (takes_images)
+        [(MPSRNNImageInferenceLayer *)layer encodeSequenceToCommandBuffer:command_buffer
+                                                             sourceImages:sequence->sources
+                                                        destinationImages:sequence->destinations
+                                                      recurrentInputState:(MPSRNNRecurrentImageState *)sequence->state
+                                                    recurrentOutputStates:sequence->states];
+    else
+        [(MPSRNNMatrixInferenceLayer *)layer encodeSequenceToCommandBuffer:command_buffer
+                                                            sourceMatrices:sequence->sources
+                                                             sourceOffsets:sequence->source_offsets
+                                                       destinationMatrices:sequence->destinations
+                                                        destinationOffsets:sequence->destination_offsets
+                                                       recurrentInputState:(MPSRNNRecurrentMatrixState *)sequence->state
+                                                     recurrentOutputStates:sequence->states];
+}
 
 void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence) {
     pmp_layer_with_lock(layer, ^{
         layer->layer.storeAllIntermediateStates = sequence->store_all_intermediate_states;
         layer->layer.recurrentOutputIsTemporary = sequence->output_is_temporary;
-        [layer->layer encodeSequenceToCommandBuffer:command_buffer
-                                     sourceMatrices:sequence->sources
-                                      sourceOffsets:sequence->source_offsets
-                                destinationMatrices:sequence->destinations
-                                 destinationOffsets:sequence->destination_offsets
-                                recurrentInputState:sequence->state
-                              recurrentOutputStates:sequence->states];
+        pmp_encode(layer->layer, layer->stack->info.takes_images, command_buffer, sequence);
     });
 }
 
@@ -81,13 +93,13 @@ static pymps_status check_apart(const pmp_call *call, size_t steps, const pymps_
 // ---- One direction ----
 
 // Writes `count` new handles to `states`, or NULLs.
-static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSArray *made, size_t rows, size_t count,
-                                    id<MTLCommandBuffer> command_buffer, pymps_state **states) {
+static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSArray *made, pmp_extent extent,
+                                    size_t count, id<MTLCommandBuffer> command_buffer, pymps_state **states) {
     if (made.count != count)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device made %lu states, expected %zu",
                         (unsigned long)made.count, count);
     for (size_t index = 0; index < count; index++) {
-        states[index] = pmp_state_handle(stack, [made objectAtIndex:index], rows, command_buffer);
+        states[index] = pmp_state_handle(stack, [made objectAtIndex:index], extent, command_buffer);
         if (states[index] == NULL) {
             for (; index > 0; states[index] = NULL)
                 state_release(states[--index]);
@@ -97,9 +109,31 @@ static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSAr
     return PYMPS_OK;
 }
 
+pymps_status pmp_wanted_states_check(const pmp_call *call, const pmp_wanted_states *wanted, size_t steps) {
+    PMP_CHECK(wanted->count <= 1 || wanted->count == steps, call, "state_count: %zu, expected 0, 1 or %zu, the steps",
+              wanted->count, steps);
+    PMP_CHECK(wanted->count == 0 || wanted->handles != NULL, call, "states: NULL, expected a place for %zu states",
+              wanted->count);
+    return PYMPS_OK;
+}
+
+pymps_status pmp_sequence_encode(const pmp_call *call, pymps_layer *layer, pymps_command_buffer *command_buffer,
+                                 pmp_sequence *sequence, pmp_extent extent, const pymps_state *state,
+                                 const pmp_wanted_states *wanted) {
+    id<MTLCommandBuffer> object = command_buffer->command_buffer;
+    sequence->state = state == NULL ? nil : state->state;
+    sequence->states = wanted->count == 0 ? nil : [NSMutableArray arrayWithCapacity:wanted->count];
+    sequence->store_all_intermediate_states = wanted->count > 1;
+    sequence->output_is_temporary = wanted->are_temporary && wanted->count > 0;
+    pmp_layer_encode(layer, object, sequence);
+    return hand_out_states(call, layer->stack, sequence->states, extent, wanted->count,
+                           wanted->are_temporary ? object : nil, wanted->handles);
+}
+
 static pymps_status check_sequence(const pmp_call *call, const pymps_layer *layer,
                                    const pymps_command_buffer *command_buffer, size_t steps,
                                    const pymps_matrix *sources, const pymps_matrix *results, const pymps_state *state) {
+    PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
     PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
     PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
     PMP_TRY(check_destinations(call, layer, steps, sources,
@@ -108,7 +142,8 @@ static pymps_status check_sequence(const pmp_call *call, const pymps_layer *laye
     PMP_TRY(check_apart(call, steps, sources, "sources", results, "destinations"));
     if (state == NULL)
         return PYMPS_OK;
-    PMP_TRY(pmp_state_check(call, state, layer->stack, sources[0].rows, command_buffer->command_buffer));
+    pmp_extent extent = {.rows = sources[0].rows};
+    PMP_TRY(pmp_state_check(call, state, layer->stack, extent, command_buffer->command_buffer));
     return pmp_state_check_overlap(call, state, steps, results);
 }
 
@@ -122,35 +157,26 @@ pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *com
         PMP_CHECK_NOT_NULL(sources, call);
         PMP_CHECK_NOT_NULL(destinations, call);
         PMP_TRY(check_sequence(call, layer, command_buffer, steps, sources, destinations, state));
-        PMP_CHECK(state_count <= 1 || state_count == steps, call, "state_count: %zu, expected 0, 1 or %zu, the steps",
-                  state_count, steps);
-        PMP_CHECK(state_count == 0 || states != NULL, call, "states: NULL, expected a place for %zu states",
-                  state_count);
-        pmp_sequence sequence = {
-            .state = state == NULL ? nil : state->state,
-            .states = state_count == 0 ? nil : [NSMutableArray arrayWithCapacity:state_count],
-            .store_all_intermediate_states = state_count > 1,
-            .output_is_temporary = states_are_temporary && state_count > 0,
-        };
+        const pmp_wanted_states wanted = {state_count, states_are_temporary, states};
+        PMP_TRY(pmp_wanted_states_check(call, &wanted, steps));
+        pmp_sequence sequence = {0};
         PMP_TRY(pmp_matrix_array(call, sources, steps, &sequence.sources, &sequence.source_offsets));
         PMP_TRY(pmp_matrix_array(call, destinations, steps, &sequence.destinations, &sequence.destination_offsets));
-        pmp_layer_encode(layer, command_buffer->command_buffer, &sequence);
-        return hand_out_states(call, layer->stack, sequence.states, sources[0].rows, state_count,
-                               states_are_temporary ? command_buffer->command_buffer : nil, states);
+        pmp_extent extent = {.rows = sources[0].rows};
+        return pmp_sequence_encode(call, layer, command_buffer, &sequence, extent, state, &wanted);
     });
 }
 
 // ---- Both directions ----
 
-// `columns` becomes that of the forward destinations.
-static pymps_status check_combine_mode(const pmp_call *call, const pymps_layer_info *info,
-                                       pymps_combine_mode combine_mode, const pymps_matrix *backward, size_t *columns) {
+pymps_status pmp_combine_mode_check(const pmp_call *call, const pymps_layer_info *info, pymps_combine_mode combine_mode,
+                                    bool has_backward, size_t *channels) {
     size_t forward_outputs = info->forward_output_feature_channels;
     size_t backward_outputs = info->backward_output_feature_channels;
-    *columns = forward_outputs;
+    *channels = forward_outputs;
     switch ((int)combine_mode) {
     case PYMPS_COMBINE_NONE:
-        PMP_CHECK(backward != NULL, call, "backward_destinations: NULL, expected a pointer for combine_mode 0 (none)");
+        PMP_CHECK(has_backward, call, "backward_destinations: NULL, expected a pointer for combine_mode 0 (none)");
         return PYMPS_OK;
     case PYMPS_COMBINE_ADD:
         PMP_CHECK(forward_outputs == backward_outputs, call,
@@ -158,12 +184,12 @@ static pymps_status check_combine_mode(const pmp_call *call, const pymps_layer_i
                   forward_outputs, backward_outputs);
         break;
     case PYMPS_COMBINE_CONCATENATE:
-        *columns = forward_outputs + backward_outputs;
+        *channels = forward_outputs + backward_outputs;
         break;
     default:
         PMP_CHECK(false, call, "combine_mode: %d, expected 0 (none), 1 (add) or 2 (concatenate)", (int)combine_mode);
     }
-    PMP_CHECK(backward == NULL, call, "backward_destinations: given for combine_mode %d, expected NULL",
+    PMP_CHECK(!has_backward, call, "backward_destinations: given for combine_mode %d, expected NULL",
               (int)combine_mode);
     return PYMPS_OK;
 }
@@ -173,11 +199,10 @@ static pymps_status check_bidirectional(const pmp_call *call, const pymps_layer 
                                         const pymps_matrix *sources, const pymps_matrix *forward,
                                         const pymps_matrix *backward, pymps_combine_mode combine_mode) {
     const pymps_layer_info *info = &layer->stack->info;
-    PMP_CHECK(info->runs_bidirectional_sequence, call,
-              "layer: a stack without both directions from the same input channels, expected forward and backward "
-              "layers");
+    PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
+    PMP_TRY(pmp_stack_check_runs_bidirectional(call, layer->stack));
     size_t columns;
-    PMP_TRY(check_combine_mode(call, info, combine_mode, backward, &columns));
+    PMP_TRY(pmp_combine_mode_check(call, info, combine_mode, backward != NULL, &columns));
     PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
     PMP_TRY(check_destinations(call, layer, steps, sources,
                                (destinations){forward, "forward_destinations", columns,
@@ -216,10 +241,11 @@ pymps_status layer_encode_bidirectional_sequence(pymps_layer *layer, pymps_comma
         NSArray *backward = backward_destinations == NULL ? nil : make_objects(backward_destinations, steps);
         pmp_layer_with_lock(layer, ^{
             layer->layer.bidirectionalCombineMode = (MPSRNNBidirectionalCombineMode)combine_mode;
-            [layer->layer encodeBidirectionalSequenceToCommandBuffer:command_buffer->command_buffer
-                                                      sourceSequence:source_objects
-                                          destinationForwardMatrices:forward
-                                         destinationBackwardMatrices:backward];
+            [(MPSRNNMatrixInferenceLayer *)layer->layer
+                encodeBidirectionalSequenceToCommandBuffer:command_buffer->command_buffer
+                                            sourceSequence:source_objects
+                                destinationForwardMatrices:forward
+                               destinationBackwardMatrices:backward];
         });
         return PYMPS_OK;
     });

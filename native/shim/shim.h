@@ -7,7 +7,7 @@
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include "pymps.h"
+#include "pymps_image.h"
 
 #define PMP_STRING_OF(token) #token
 #define PMP_STRING(macro) PMP_STRING_OF(macro)
@@ -47,6 +47,7 @@
 PMP_FUNCTIONS(PMP_DECLARE)
 
 extern const pymps_backend backend PMP_BACKEND_SYMBOL(backend);
+extern const pymps_image_functions image_functions PMP_BACKEND_SYMBOL(image_functions);
 
 // ---- Handles: each says what it owns. `references` counts the owners of a handle that others hold on to. ----
 
@@ -106,17 +107,32 @@ typedef struct pmp_stack {
     pmp_stack_layer layers[]; // info.number_of_layers
 } pmp_stack;
 
+/// What MPSRNNMatrixInferenceLayer and MPSRNNImageInferenceLayer have in common; MPS has no class for it.
+@protocol PMPInferenceLayer <NSObject>
+- (instancetype)initWithDevice:(id<MTLDevice>)device rnnDescriptors:(NSArray *)descriptors;
+- (instancetype)copyWithZone:(NSZone *)zone device:(id<MTLDevice>)device;
+@property (readonly) NSUInteger inputFeatureChannels, outputFeatureChannels, numberOfLayers;
+@property BOOL recurrentOutputIsTemporary, storeAllIntermediateStates;
+@property MPSRNNBidirectionalCombineMode bidirectionalCombineMode;
+@end
+
 struct pymps_layer { // owned by its creator
     pymps_device *device;
     pmp_stack *stack;
-    MPSRNNMatrixInferenceLayer *layer;
-    pthread_mutex_t mutex; // an MPSKernel is for one thread at a time
+    id<PMPInferenceLayer> layer; // of the class that stack->info.takes_images says
+    pthread_mutex_t mutex;       // an MPSKernel is for one thread at a time
 };
+
+/// The rows that a step has: those of a matrix, or the pixels of images, one behind the other.
+typedef struct pmp_extent {
+    size_t rows;
+    size_t width, height; // of an image; 0: the rows are no pixels
+} pmp_extent;
 
 struct pymps_state { // owned by whoever it was handed to
     pmp_stack *stack;
-    MPSRNNRecurrentMatrixState *state;
-    size_t rows;
+    MPSState *state; // an MPSRNNRecurrentMatrixState or MPSRNNRecurrentImageState
+    pmp_extent extent;
     id<MTLCommandBuffer> command_buffer; // that a temporary state lives on; else nil
 };
 
@@ -205,6 +221,9 @@ pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size
 - (void)commitAgain;
 @end
 
+/// Encodes the commands of `body`.
+pymps_status pmp_blit(const pmp_call *call, id<MTLCommandBuffer> command_buffer,
+                      void (^body)(id<MTLBlitCommandEncoder> encoder)) PMP_BACKEND_SYMBOL(pmp_blit);
 pymps_status pmp_command_buffer_make(const pmp_call *call, id<MTLCommandQueue> queue, id<MTLCommandBuffer> *made)
     PMP_BACKEND_SYMBOL(pmp_command_buffer_make);
 /// Checks that one can still encode into it what is of `device`; nil: of any.
@@ -250,117 +269,3 @@ MPSMatrix *pmp_matrix_object(const pymps_matrix *matrix) PMP_BACKEND_SYMBOL(pmp_
 /// Overwrites a float32 matrix of any storage mode with rows x columns numbers, zeros where `values` is NULL.
 pymps_status pmp_matrix_write(const pmp_call *call, pymps_device *device, MPSMatrix *matrix, const float *values)
     PMP_BACKEND_SYMBOL(pmp_matrix_write);
-
-// ---- Weights ----
-
-typedef enum pmp_weights_kind {
-    PMP_WEIGHTS_NONE,
-    PMP_WEIGHTS_INPUT,     // out x in
-    PMP_WEIGHTS_RECURRENT, // out x out
-    PMP_WEIGHTS_MEMORY,    // out x out or, as a diagonal, out x 1
-} pmp_weights_kind;
-
-/// What a property of a descriptor wants.
-typedef struct pmp_weights_shape {
-    int matrix_id;
-    pmp_weights_kind kind;
-    size_t inputs, outputs;
-} pmp_weights_shape;
-
-pymps_status pmp_neuron_check(const pmp_call *call, const pymps_neuron *neuron, size_t output_feature_channels)
-    PMP_BACKEND_SYMBOL(pmp_neuron_check);
-pymps_status pmp_weights_check(const pmp_call *call, const pmp_weights_shape *shape, const pymps_weights *weights)
-    PMP_BACKEND_SYMBOL(pmp_weights_check);
-/// Checks memory weights against the descriptor's memory_weights_are_diagonal.
-pymps_status pmp_weights_check_diagonal(const pmp_call *call, const pmp_weights_shape *shape,
-                                        const pymps_weights *weights, bool is_diagonal)
-    PMP_BACKEND_SYMBOL(pmp_weights_check_diagonal);
-/// A data source over a copy of `weights`, with one reference to its context.
-pymps_status pmp_weights_copy(const pmp_call *call, const pymps_weights *weights, pymps_data_source *copy)
-    PMP_BACKEND_SYMBOL(pmp_weights_copy);
-/// The weights of such a data source; NULL for any other.
-const pymps_weights *pmp_copied_weights(const pymps_data_source *source) PMP_BACKEND_SYMBOL(pmp_copied_weights);
-
-/// An MPSCNNConvolutionDataSource for 1 x 1 convolutions. May be loaded and purged from any thread, nested too.
-PMP_BACKEND_CLASS(PMPDataSource)
-@interface PMPDataSource : NSObject <MPSCNNConvolutionDataSource> {
-    pymps_data_source _source; // with a reference to its context
-    pmp_weights_shape _shape;
-    BOOL _isDiagonal;
-    char _place[64];
-    pthread_mutex_t _mutex;
-    NSUInteger _loadCount;  // loads that wait for their purge
-    pymps_weights _weights; // the source's, while _loadCount > 0
-    NSData *_matrix;        // around a diagonal; nil: the weights are as MPS wants them
-    NSData *_ranges;
-    NSString *_label;
-    MPSCNNConvolutionDescriptor *_descriptor;
-    pymps_error _error;
-}
-
-/// `place` says in errors whose weights these are.
-- (instancetype)initWithSource:(const pymps_data_source *)source
-                         shape:(pmp_weights_shape)shape
-                    isDiagonal:(BOOL)isDiagonal
-                         place:(const char *)place;
-/// Why the last load failed; status PYMPS_OK where it did not.
-- (const pymps_error *)error;
-
-@end
-
-// ---- Descriptors, layers and states ----
-
-/// An MPSRNNDescriptor (autoreleased) with the descriptor's present values, after checking that they fit each other.
-/// Its PMPDataSources are added to `sources`.
-pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
-                                 NSMutableArray *sources, MPSRNNDescriptor **made)
-    PMP_BACKEND_SYMBOL(pmp_descriptor_make);
-pmp_stack_layer pmp_descriptor_shape(const pymps_descriptor *descriptor) PMP_BACKEND_SYMBOL(pmp_descriptor_shape);
-
-/// Checks that layers fit each other: that they can run one above the other, in one way at least.
-pymps_status pmp_stack_check(const pmp_call *call, const pmp_stack_layer *layers, size_t count)
-    PMP_BACKEND_SYMBOL(pmp_stack_check);
-/// The shape of layers that have passed, with one reference; NULL when memory runs out.
-pmp_stack *pmp_stack_make(const pmp_stack_layer *layers, size_t count) PMP_BACKEND_SYMBOL(pmp_stack_make);
-pymps_status pmp_stack_check_runs_sequence(const pmp_call *call, const pmp_stack *stack)
-    PMP_BACKEND_SYMBOL(pmp_stack_check_runs_sequence);
-void pmp_stack_release(pmp_stack *stack) PMP_BACKEND_SYMBOL(pmp_stack_release);
-
-/// A handle to an MPS layer, which it retains. Takes over the reference to `stack`, on failure too.
-pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_stack *stack,
-                              MPSRNNMatrixInferenceLayer *object, pymps_layer **layer)
-    PMP_BACKEND_SYMBOL(pmp_layer_handle);
-/// Lets a layer that has just been made use the device's threads.
-void pmp_layer_use_team(MPSRNNMatrixInferenceLayer *object, const pymps_device *device)
-    PMP_BACKEND_SYMBOL(pmp_layer_use_team);
-/// Runs `body` while no other thread uses the MPS layer.
-void pmp_layer_with_lock(pymps_layer *layer, void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_layer_with_lock);
-
-/// What one encodeSequence call takes. NULL offsets: zeros; nil states: none wanted.
-typedef struct pmp_sequence {
-    NSArray *sources, *destinations;
-    NSUInteger *source_offsets, *destination_offsets;
-    MPSRNNRecurrentMatrixState *state;
-    NSMutableArray *states;
-    bool store_all_intermediate_states, output_is_temporary;
-} pmp_sequence;
-
-void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, const pmp_sequence *sequence)
-    PMP_BACKEND_SYMBOL(pmp_layer_encode);
-/// A copy (autoreleased) of the MPS layer, for another thread; nil where the device can't make one.
-MPSRNNMatrixInferenceLayer *pmp_layer_copy_object(pymps_layer *layer) PMP_BACKEND_SYMBOL(pmp_layer_copy_object);
-/// Checks that all that MPS makes for so many rows fits buffers.
-pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows)
-    PMP_BACKEND_SYMBOL(pmp_rows_check);
-
-/// A handle to a state, which it retains; NULL when memory runs out. `command_buffer`: of a temporary state, else nil.
-pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows,
-                              id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_handle);
-/// The state (autoreleased) after a step of `rows` rows. Waits for the step.
-pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, size_t rows, MPSRNNRecurrentMatrixState **state)
-    PMP_BACKEND_SYMBOL(pmp_state_make);
-/// Checks that `state` can start work of `rows` rows on `command_buffer`; nil: on any.
-pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows,
-                             id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_state_check);
-pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
-                                     const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_state_check_overlap);

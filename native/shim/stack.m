@@ -1,5 +1,5 @@
 // pmp_stack: the shape of a stack of layers, and in which ways it can run.
-#import "shim.h"
+#import "layers.h"
 #include <stdlib.h>
 
 // The nearest layer before `index` that has its direction; `index` itself where there is none.
@@ -60,12 +60,13 @@ pymps_status pmp_stack_check(const pmp_call *call, const pmp_stack_layer *layers
     return check_info(call, &info, layers);
 }
 
-pmp_stack *pmp_stack_make(const pmp_stack_layer *layers, size_t count) {
+pmp_stack *pmp_stack_make(const pmp_stack_layer *layers, size_t count, bool takes_images) {
     pmp_stack *stack = calloc(1, sizeof *stack + count * sizeof *layers);
     if (stack == NULL)
         return NULL;
     atomic_init(&stack->references, 1);
     stack->info = info_of(layers, count);
+    stack->info.takes_images = takes_images;
     for (size_t index = 0; index < count; index++)
         stack->layers[index] = layers[index];
     return stack;
@@ -76,8 +77,22 @@ void pmp_stack_release(pmp_stack *stack) {
         free(stack);
 }
 
+pymps_status pmp_stack_check_kind(const pmp_call *call, const char *argument, const pmp_stack *stack,
+                                  bool takes_images) {
+    PMP_CHECK(stack->info.takes_images == takes_images, call, "%s: of %s, expected one of %s", argument,
+              takes_images ? "matrices" : "images", takes_images ? "images" : "matrices");
+    return PYMPS_OK;
+}
+
 pymps_status pmp_stack_check_runs_sequence(const pmp_call *call, const pmp_stack *stack) {
     PMP_CHECK(stack->info.runs_sequence, call,
               "layer: a stack of two directions, expected one whose layers take the outputs of the layer before");
+    return PYMPS_OK;
+}
+
+pymps_status pmp_stack_check_runs_bidirectional(const pmp_call *call, const pmp_stack *stack) {
+    PMP_CHECK(stack->info.runs_bidirectional_sequence, call,
+              "layer: a stack without both directions from the same input channels, expected forward and backward "
+              "layers");
     return PYMPS_OK;
 }

@@ -1,8 +1,8 @@
-// pymps_state: an MPSRNNRecurrentMatrixState.
-#import "shim.h"
+// pymps_state: an MPSRNNRecurrentMatrixState or an MPSRNNRecurrentImageState.
+#import "layers.h"
 #include <stdlib.h>
 
-pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *state, size_t rows,
+pymps_state *pmp_state_handle(pmp_stack *stack, MPSState *state, pmp_extent extent,
                               id<MTLCommandBuffer> command_buffer) {
     pymps_state *handle = calloc(1, sizeof *handle);
     if (handle == NULL)
@@ -10,7 +10,7 @@ pymps_state *pmp_state_handle(pmp_stack *stack, MPSRNNRecurrentMatrixState *stat
     pmp_retain(&stack->references);
     handle->stack = stack;
     handle->state = [state retain];
-    handle->rows = rows;
+    handle->extent = extent;
     handle->command_buffer = [command_buffer retain];
     return handle;
 }
@@ -28,10 +28,14 @@ void state_release(pymps_state *state) {
     free(state);
 }
 
-pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, size_t rows,
+pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, const pmp_stack *stack, pmp_extent extent,
                              id<MTLCommandBuffer> command_buffer) {
     PMP_CHECK(state->stack == stack, call, "state: of another layer, expected one of this layer or of a copy of it");
-    PMP_CHECK(state->rows == rows, call, "state: %zu rows, expected %zu", state->rows, rows);
+    PMP_CHECK(state->extent.width == extent.width && state->extent.height == extent.height, call,
+              "state: images of %zu x %zu, expected %zu x %zu", state->extent.width, state->extent.height, extent.width,
+              extent.height);
+    PMP_CHECK(state->extent.rows == extent.rows, call, "state: %zu rows, expected %zu", state->extent.rows,
+              extent.rows);
     if (state->command_buffer != nil) {
         PMP_CHECK(state->command_buffer == command_buffer, call,
                   "state: temporary, expected to be used on the command buffer that made it");
@@ -41,8 +45,9 @@ pymps_status pmp_state_check(const pmp_call *call, const pymps_state *state, con
 }
 
 static MPSMatrix *find_matrix(const pymps_state *state, size_t layer_index, pymps_state_matrix which) {
-    return which == PYMPS_MEMORY_CELL ? [state->state getMemoryCellMatrixForLayerIndex:layer_index]
-                                      : [state->state getRecurrentOutputMatrixForLayerIndex:layer_index];
+    MPSRNNRecurrentMatrixState *object = (MPSRNNRecurrentMatrixState *)state->state;
+    return which == PYMPS_MEMORY_CELL ? [object getMemoryCellMatrixForLayerIndex:layer_index]
+                                      : [object getRecurrentOutputMatrixForLayerIndex:layer_index];
 }
 
 static pymps_matrix matrix_in(pymps_buffer *buffer, MPSMatrix *matrix) {
@@ -74,23 +79,24 @@ pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *st
     return PYMPS_OK;
 }
 
-// MPS hands out a state only as the result of a step. This one runs on zeros.
-pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, size_t rows, MPSRNNRecurrentMatrixState **state) {
-    size_t inputs = layer->stack->info.input_feature_channels, outputs = layer->stack->info.output_feature_channels;
-    id<MTLDevice> device = layer->device->device;
-    id<MTLBuffer> source, destination;
-    PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
-    PMP_TRY(pmp_float32_buffer(call, device, rows, outputs, &destination));
-    NSArray *sources = @[ pmp_matrix_make(source, rows, inputs, inputs * sizeof(float), PYMPS_FLOAT32) ];
-    NSArray *destinations = @[ pmp_matrix_make(destination, rows, outputs, outputs * sizeof(float), PYMPS_FLOAT32) ];
+// MPS hands out a state only as the result of a step.
+pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, pmp_extent extent, MPSState **state) {
+    pmp_step step;
+    PMP_TRY(pmp_step_make(call, layer, extent, &step));
     NSMutableArray *states = [NSMutableArray arrayWithCapacity:1];
     id<MTLCommandBuffer> command_buffer;
     PMP_TRY(pmp_command_buffer_make(call, layer->device->queue, &command_buffer));
-    pmp_sequence sequence = {.sources = sources, .destinations = destinations, .states = states};
+    pmp_sequence sequence = {.sources = step.sources, .destinations = step.destinations, .states = states};
     pmp_layer_encode(layer, command_buffer, &sequence);
     PMP_TRY(pmp_finish(call, command_buffer));
     *state = [states objectAtIndex:0];
     return PYMPS_OK;
+}
+
+size_t pmp_state_outputs(const pmp_stack *stack, MPSState *state, size_t layer_index) {
+    return stack->info.takes_images
+               ? [(MPSRNNRecurrentImageState *)state getRecurrentOutputImageForLayerIndex:layer_index].featureChannels
+               : [(MPSRNNRecurrentMatrixState *)state getRecurrentOutputMatrixForLayerIndex:layer_index].columns;
 }
 
 pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h, const float *const *c,
@@ -99,10 +105,13 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
         PMP_CHECK_NOT_NULL(state, call);
+        PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
         PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
         PMP_TRY(pmp_rows_check(call, layer, rows));
-        MPSRNNRecurrentMatrixState *made;
-        PMP_TRY(pmp_state_make(call, layer, rows, &made));
+        pmp_extent extent = {.rows = rows};
+        MPSState *object;
+        PMP_TRY(pmp_state_make(call, layer, extent, &object));
+        MPSRNNRecurrentMatrixState *made = (MPSRNNRecurrentMatrixState *)object;
         for (size_t index = 0; index < layer->stack->info.number_of_layers; index++) {
             MPSMatrix *output = [made getRecurrentOutputMatrixForLayerIndex:index];
             PMP_TRY(pmp_matrix_write(call, layer->device, output, h == NULL ? NULL : h[index]));
@@ -113,7 +122,7 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
             if (cell != nil)
                 PMP_TRY(pmp_matrix_write(call, layer->device, cell, values));
         }
-        pymps_state *handle = pmp_state_handle(layer->stack, made, rows, nil);
+        pymps_state *handle = pmp_state_handle(layer->stack, made, extent, nil);
         if (handle == NULL)
             return pmp_out_of_memory(call);
         *state = handle;
@@ -121,16 +130,24 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
     });
 }
 
+pymps_status pmp_state_check_access(const pmp_call *call, const pymps_state *state, bool takes_images,
+                                    size_t layer_index, pymps_state_matrix which) {
+    PMP_TRY(pmp_stack_check_kind(call, "state", state->stack, takes_images));
+    PMP_CHECK(layer_index < state->stack->info.number_of_layers, call, "layer_index: %zu, expected less than %zu",
+              layer_index, state->stack->info.number_of_layers);
+    PMP_CHECK(which == PYMPS_RECURRENT_OUTPUT || which == PYMPS_MEMORY_CELL, call,
+              "which: %d, expected 0 (recurrent output) or 1 (memory cell)", (int)which);
+    PMP_CHECK(state->command_buffer == nil, call, "state: temporary, expected one whose %s can be read",
+              takes_images ? "images" : "matrices");
+    return PYMPS_OK;
+}
+
 pymps_status state_matrix(pymps_state *state, size_t layer_index, pymps_state_matrix which, pymps_matrix *matrix,
                           pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(state, call);
-        PMP_CHECK(layer_index < state->stack->info.number_of_layers, call, "layer_index: %zu, expected less than %zu",
-                  layer_index, state->stack->info.number_of_layers);
-        PMP_CHECK(which == PYMPS_RECURRENT_OUTPUT || which == PYMPS_MEMORY_CELL, call,
-                  "which: %d, expected 0 (recurrent output) or 1 (memory cell)", (int)which);
         PMP_CHECK_NOT_NULL(matrix, call);
-        PMP_CHECK(state->command_buffer == nil, call, "state: temporary, expected one whose matrices can be read");
+        PMP_TRY(pmp_state_check_access(call, state, false, layer_index, which));
         MPSMatrix *found = find_matrix(state, layer_index, which);
         PMP_CHECK(found != nil, call, "which: 1 (memory cell) of layer %zu, which has none", layer_index);
         pymps_buffer *buffer = pmp_buffer_handle(found.data);

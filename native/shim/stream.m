@@ -2,24 +2,25 @@
 //
 // Two steps that each read the state that the other writes can take turns for ever, after one that starts from zeros.
 // Where the device's command buffers can be committed again, a stream encodes these three once.
-#import "shim.h"
+#import "images.h"
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct encoded_step {
     id<MTLCommandBuffer> command_buffer; // retained; nil: none that can be committed again
-    MPSRNNRecurrentMatrixState *before;  // the one after an encoded step; only to be compared
-    MPSRNNRecurrentMatrixState *after;   // retained; nil: zeros
+    MPSState *before;                    // the one after an encoded step; only to be compared
+    MPSState *after;                     // retained; nil: zeros
     bool is_first;                       // it reads zeros
 } encoded_step;
 
 struct pymps_stream { // owned by its creator
     pmp_stack *stack;
-    size_t rows;
-    MPSRNNMatrixInferenceLayer *layer; // a copy of its own: no other thread encodes with it
+    pmp_extent extent;
+    id<PMPInferenceLayer> layer; // a copy of its own: no other thread encodes with it
     id<MTLCommandQueue> queue;
     pymps_buffer *source, *destination;
-    NSArray *sources, *destinations; // one MPSMatrix each, over the buffers
+    NSArray *sources, *destinations; // one matrix or image each
+    bool is_copied;                  // they do not lie in the buffers
     NSMutableArray *states;          // where MPS puts the state after a step
     encoded_step steps[2];           // the last two
     bool latest;                     // which of them was the last: the state after it is the stream's
@@ -35,7 +36,7 @@ static encoded_step *last_but_one(pymps_stream *stream) {
     return &stream->steps[!stream->latest];
 }
 
-static MPSRNNRecurrentMatrixState *state_of(pymps_stream *stream) {
+static MPSState *state_of(pymps_stream *stream) {
     return stream->is_at_start ? nil : last(stream)->after;
 }
 
@@ -52,7 +53,7 @@ static void forget_first(pymps_stream *stream) {
 }
 
 // Keeps a reference to `state`, and no step: nobody else's state is written to, and nobody else writes to the stream's.
-static void take_state(pymps_stream *stream, MPSRNNRecurrentMatrixState *state) {
+static void take_state(pymps_stream *stream, MPSState *state) {
     [state retain];
     forget_first(stream);
     forget_step(&stream->steps[0]);
@@ -84,13 +85,15 @@ static pymps_status encode_step(const pmp_call *call, pymps_stream *stream) {
     if (command_buffer == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the queue has no command buffer left");
     [stream->states removeAllObjects];
-    [stream->layer encodeSequenceToCommandBuffer:command_buffer
-                                  sourceMatrices:stream->sources
-                                   sourceOffsets:NULL
-                             destinationMatrices:stream->destinations
-                              destinationOffsets:NULL
-                             recurrentInputState:before->after
-                           recurrentOutputStates:stream->states];
+    const pmp_sequence sequence = {
+        .sources = stream->sources,
+        .destinations = stream->destinations,
+        .state = before->after,
+        .states = stream->states,
+    };
+    pmp_encode(stream->layer, stream->stack->info.takes_images, command_buffer, &sequence);
+    if (stream->is_copied)
+        pmp_image_synchronize([stream->destinations objectAtIndex:0], command_buffer);
     PMP_TRY(pmp_finish(call, command_buffer));
     bool can_run_again = [(id)command_buffer respondsToSelector:@selector(commitAgain)];
     *now = (encoded_step){
@@ -116,7 +119,13 @@ static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
 }
 
 static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
-    return take_turns(&stream->steps[0], &stream->steps[1]) ? repeat_step(call, stream) : encode_step(call, stream);
+    if (stream->is_copied)
+        pmp_image_set([stream->sources objectAtIndex:0], stream -> source -> contents);
+    bool can_repeat = take_turns(&stream->steps[0], &stream->steps[1]);
+    PMP_TRY(can_repeat ? repeat_step(call, stream) : encode_step(call, stream));
+    if (stream->is_copied)
+        pmp_image_get([stream->destinations objectAtIndex:0], stream -> destination -> contents);
+    return PYMPS_OK;
 }
 
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
@@ -138,10 +147,6 @@ static pymps_matrix matrix_over(pymps_buffer *buffer, size_t rows, size_t column
     };
 }
 
-static NSArray *one_matrix(id<MTLBuffer> buffer, size_t rows, size_t columns) {
-    return @[ pmp_matrix_make(buffer, rows, columns, columns * sizeof(float), PYMPS_FLOAT32) ];
-}
-
 // As many steps as it takes until two have taken turns. What is left of them is warm memory, and three encoded steps.
 static pymps_status warm_up(const pmp_call *call, pymps_stream *stream) {
     for (int step = 0; step < 5; step++)
@@ -151,20 +156,18 @@ static pymps_status warm_up(const pmp_call *call, pymps_stream *stream) {
     return PYMPS_OK;
 }
 
-static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t rows, pymps_stream *stream) {
-    size_t inputs = layer->stack->info.input_feature_channels, outputs = layer->stack->info.output_feature_channels;
-    id<MTLDevice> device = layer->device->device;
-    id<MTLBuffer> source, destination;
-    PMP_TRY(pmp_float32_buffer(call, device, rows, inputs, &source));
-    PMP_TRY(pmp_float32_buffer(call, device, rows, outputs, &destination));
-    stream->source = pmp_buffer_handle(source);
-    stream->destination = pmp_buffer_handle(destination);
+static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, pymps_stream *stream) {
+    pmp_step step;
+    PMP_TRY(pmp_step_make(call, layer, stream->extent, &step));
+    stream->source = pmp_buffer_handle(step.source);
+    stream->destination = pmp_buffer_handle(step.destination);
     if (stream->source == NULL || stream->destination == NULL)
         return pmp_out_of_memory(call);
-    stream->sources = [one_matrix(source, rows, inputs) retain];
-    stream->destinations = [one_matrix(destination, rows, outputs) retain];
+    stream->sources = [step.sources retain];
+    stream->destinations = [step.destinations retain];
+    stream->is_copied = step.is_copied;
     stream->states = [[NSMutableArray alloc] initWithCapacity:1];
-    stream->queue = [device newCommandQueue];
+    stream->queue = [layer->device->device newCommandQueue];
     stream->layer = [pmp_layer_copy_object(layer) retain];
     if (stream->queue == nil || stream->layer == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device has no command queue or no such layer left");
@@ -173,29 +176,34 @@ static pymps_status make_stream(const pmp_call *call, pymps_layer *layer, size_t
     return warm_up(call, stream);
 }
 
+pymps_status pmp_stream_create(const pmp_call *call, pymps_layer *layer, pmp_extent extent, pymps_stream **stream) {
+    PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
+    pymps_stream *handle = calloc(1, sizeof *handle);
+    if (handle == NULL)
+        return pmp_out_of_memory(call);
+    pmp_retain(&layer->stack->references);
+    handle->stack = layer->stack;
+    handle->extent = extent;
+    pymps_status status = PYMPS_ERROR_EXCEPTION;
+    @try {
+        status = make_stream(call, layer, handle);
+    } @finally {
+        if (status == PYMPS_OK)
+            *stream = handle;
+        else
+            stream_release(handle);
+    }
+    return status;
+}
+
 pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **stream, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(layer, call);
         PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
         PMP_CHECK_NOT_NULL(stream, call);
-        PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
+        PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
         PMP_TRY(pmp_rows_check(call, layer, rows));
-        pymps_stream *handle = calloc(1, sizeof *handle);
-        if (handle == NULL)
-            return pmp_out_of_memory(call);
-        pmp_retain(&layer->stack->references);
-        handle->stack = layer->stack;
-        handle->rows = rows;
-        pymps_status status = PYMPS_ERROR_EXCEPTION;
-        @try {
-            status = make_stream(call, layer, rows, handle);
-        } @finally {
-            if (status == PYMPS_OK)
-                *stream = handle;
-            else
-                stream_release(handle);
-        }
-        return status;
+        return pmp_stream_create(call, layer, (pmp_extent){.rows = rows}, stream);
     });
 }
 
@@ -220,19 +228,19 @@ void stream_release(pymps_stream *stream) {
 
 void stream_source(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
-        *matrix = matrix_over(stream->source, stream->rows, stream->stack->info.input_feature_channels);
+        *matrix = matrix_over(stream->source, stream->extent.rows, stream->stack->info.input_feature_channels);
 }
 
 void stream_destination(pymps_stream *stream, pymps_matrix *matrix) {
     if (stream != NULL && matrix != NULL)
-        *matrix = matrix_over(stream->destination, stream->rows, stream->stack->info.output_feature_channels);
+        *matrix = matrix_over(stream->destination, stream->extent.rows, stream->stack->info.output_feature_channels);
 }
 
 pymps_status stream_set_state(pymps_stream *stream, pymps_state *state, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
         PMP_CHECK_NOT_NULL(stream, call);
         if (state != NULL)
-            PMP_TRY(pmp_state_check(call, state, stream->stack, stream->rows, nil));
+            PMP_TRY(pmp_state_check(call, state, stream->stack, stream->extent, nil));
         if (state == NULL)
             start_from_zeros(stream);
         else
@@ -247,7 +255,7 @@ pymps_state *stream_state(pymps_stream *stream) {
     __block pymps_state *handle = NULL;
     pmp_perform(^{
         take_state(stream, last(stream)->after);
-        handle = pmp_state_handle(stream->stack, last(stream)->after, stream->rows, nil);
+        handle = pmp_state_handle(stream->stack, last(stream)->after, stream->extent, nil);
     });
     return handle;
 }

@@ -1,5 +1,5 @@
 // pymps_weights: their checks, and the copy that a descriptor keeps of them.
-#import "shim.h"
+#import "layers.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +34,12 @@ static pymps_status check_data(const pmp_call *call, const pymps_weights *weight
     return PYMPS_OK;
 }
 
+static bool has_kernel(const pymps_weights *weights) {
+    return pmp_kernel_width(weights) > 1 || pmp_kernel_height(weights) > 1;
+}
+
 static bool is_vector(const pmp_weights_shape *shape, const pymps_weights *weights) {
-    return shape->kind == PMP_WEIGHTS_MEMORY && weights->input_feature_channels == 1;
+    return shape->kind == PMP_WEIGHTS_MEMORY && weights->input_feature_channels == 1 && !has_kernel(weights);
 }
 
 pymps_status pmp_weights_check(const pmp_call *call, const pmp_weights_shape *shape, const pymps_weights *weights) {
@@ -46,20 +50,26 @@ pymps_status pmp_weights_check(const pmp_call *call, const pmp_weights_shape *sh
               "input_feature_channels: %zu, expected %zu%s", weights->input_feature_channels, shape->inputs,
               shape->kind == PMP_WEIGHTS_MEMORY ? ", or 1 for a diagonal" : "");
     // Far from SIZE_MAX: whatever is kept for each output channel can be added.
-    PMP_CHECK(pmp_product(shape->outputs, shape->inputs) < SIZE_MAX / 256, call,
-              "data: %zu x %zu numbers, more than memory can hold", shape->outputs, shape->inputs);
+    size_t kernel = pmp_product(pmp_kernel_width(weights), pmp_kernel_height(weights));
+    PMP_CHECK(pmp_product(pmp_product(shape->outputs, shape->inputs), kernel) < SIZE_MAX / 256, call,
+              "data: %zu x %zu x %zu x %zu numbers, more than memory can hold", shape->outputs,
+              pmp_kernel_height(weights), pmp_kernel_width(weights), shape->inputs);
     char neuron[64];
     snprintf(neuron, sizeof neuron, "%s.neuron", call->argument);
     pmp_call at_neuron = pmp_at(call, neuron, PMP_NO_INDEX);
     return pmp_neuron_check(&at_neuron, &weights->neuron, shape->outputs);
 }
 
-pymps_status pmp_weights_check_diagonal(const pmp_call *call, const pmp_weights_shape *shape,
-                                        const pymps_weights *weights, bool is_diagonal) {
-    bool fits = shape->kind != PMP_WEIGHTS_MEMORY || shape->outputs == 1 || is_vector(shape, weights) == is_diagonal;
+pymps_status pmp_weights_check_layer(const pmp_call *call, const pmp_weights_shape *shape, const pymps_weights *weights,
+                                     bool is_diagonal) {
+    PMP_CHECK(shape->takes_kernels || !has_kernel(weights), call,
+              "kernel_height, kernel_width: %zu x %zu of matrix_id %d, expected 1 x 1 in a layer of matrices",
+              pmp_kernel_height(weights), pmp_kernel_width(weights), shape->matrix_id);
+    bool is_one_number = shape->outputs == 1 && !has_kernel(weights);
+    bool fits = shape->kind != PMP_WEIGHTS_MEMORY || is_one_number || is_vector(shape, weights) == is_diagonal;
     PMP_CHECK(fits, call, "memory_weights_are_diagonal: %s, expected %s: matrix_id %d has %zu x %zu weights",
               is_diagonal ? "true" : "false", is_diagonal ? "false" : "true", shape->matrix_id, shape->outputs,
-              weights->input_feature_channels);
+              pmp_kernel_count(weights));
     return PYMPS_OK;
 }
 
@@ -105,7 +115,7 @@ static const void *put(char **place, const void *bytes, size_t size) {
 
 pymps_status pmp_weights_copy(const pmp_call *call, const pymps_weights *weights, pymps_data_source *copy) {
     size_t outputs = weights->output_feature_channels;
-    size_t data_bytes = outputs * weights->input_feature_channels * pmp_element_bytes(weights->data_type);
+    size_t data_bytes = outputs * pmp_kernel_count(weights) * pmp_element_bytes(weights->data_type);
     size_t channel_bytes = outputs * sizeof(float), range_bytes = outputs * sizeof *weights->ranges;
     size_t table_bytes = lookup_table_count * sizeof(float);
     size_t label_bytes = weights->label == NULL ? 0 : strlen(weights->label) + 1;

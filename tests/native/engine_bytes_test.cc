@@ -15,7 +15,7 @@ enum Part { kInput, kRecurrent };
 /* What the bytes make of rows of `columns` numbers, by a single gate that is their sum alone. */
 Floats Products(const Bytes &bytes, size_t columns, Part part, Floats rows) {
     const size_t outputs = bytes.minima.size(), row_count = rows.size() / columns;
-    pymps_engine_single_gate description = {part == kInput ? columns : 1, outputs, false, false, {}};
+    pymps_engine_single_gate description = {part == kInput ? columns : 1, outputs, false, false, {}, {}, {}};
     (part == kInput ? description.gate.input_bytes : description.gate.recurrent_bytes) = bytes.Describe();
     pymps_engine_layer *layer = pymps_engine_single_gate_create(&description);
     if (!test::Check(layer != nullptr, "create"))
@@ -26,7 +26,7 @@ Floats Products(const Bytes &bytes, size_t columns, Part part, Floats rows) {
         part == kInput ? pymps_engine_matrix{rows.data(), row_count, columns * sizeof(float), PYMPS_ENGINE_FLOAT32}
                        : pymps_engine_matrix{nothing.data(), row_count, sizeof(float), PYMPS_ENGINE_FLOAT32};
     const pymps_engine_matrix out = {y.data(), row_count, outputs * sizeof(float), PYMPS_ENGINE_FLOAT32};
-    const pymps_engine_sequence sequence = {1, &x, &out, part == kInput ? nullptr : &h0, &state, 1, false};
+    const pymps_engine_sequence sequence = {1, &x, &out, part == kInput ? nullptr : &h0, &state, 1, false, 0, 0};
     const std::unique_ptr<void, test::FreeAligned> workspace(
         ::operator new(pymps_engine_workspace_bytes(layer, 1, row_count), std::align_val_t(64)));
     pymps_engine_layer_run(layer, &sequence, workspace.get(), nullptr);

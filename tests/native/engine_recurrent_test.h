@@ -166,8 +166,9 @@ inline Results Run(const pymps_engine_layer *layer, const Subject &subject, Sequ
     std::memset(workspace.get(), 0xFF, bytes);
     static bool descending = false; // taken in turns: results that are compared come from both directions
     descending = !descending;
-    const pymps_engine_sequence sequence = {s.rows.size(), x.data(),    y.data(),  s.initial ? &initial : nullptr,
-                                            states.data(), state_count, descending};
+    const pymps_engine_sequence sequence = {
+        s.rows.size(), x.data(), y.data(), s.initial ? &initial : nullptr, states.data(), state_count,
+        descending,    0,        0};
     pymps_engine_layer_run(layer, &sequence, workspace.get(), team);
     return results;
 }

@@ -11,7 +11,9 @@ struct SingleGate : test::Layer {
         gate.neuron = test::Chance(0.6) ? test::TanH() : test::RandomNeuron(shape.bounded, &gate.slopes, outputs);
     }
 
-    pymps_engine_single_gate Describe() const { return {inputs, outputs, unit_input, half_weights, gate.Describe()}; }
+    pymps_engine_single_gate Describe() const {
+        return {inputs, outputs, unit_input, half_weights, gate.Describe(), {}, {}};
+    }
 
     void Reference(const double *x, const double *h0, double *h1) const {
         for (size_t o = 0; o < outputs; ++o)

@@ -95,7 +95,7 @@ void TestSingleGate() {
     gate.w = sizes.W();
     gate.u = sizes.U();
     gate.neuron = test::TanH();
-    pymps_engine_single_gate description = {sizes.inputs, sizes.outputs, false, sizes.half, {}};
+    pymps_engine_single_gate description = {sizes.inputs, sizes.outputs, false, sizes.half, {}, {}, {}};
     description.gate = gate.Describe();
     const Owned owned(pymps_engine_single_gate_create(&description));
     CheckRead(owned, 0, 0, gate.w, sizes.half);
@@ -115,7 +115,7 @@ void TestHalvesAgain(float scale, float outlier) {
     gate.u.floats[5 * outputs] += outlier;
     Floats read[2] = {Floats(outputs * outputs), Floats(outputs * outputs)};
     for (Floats &back : read) {
-        pymps_engine_single_gate description = {1, outputs, false, /*half_weights=*/true, {}};
+        pymps_engine_single_gate description = {1, outputs, false, /*half_weights=*/true, {}, {}, {}};
         description.gate = gate.Describe();
         const Owned owned(pymps_engine_single_gate_create(&description));
         pymps_engine_layer_read_weights(owned.layer, 0, 1, back.data());
@@ -184,7 +184,7 @@ void TestLstm() {
 
 void TestUnitInput() {
     const Floats w = test::Random(9, 1);
-    pymps_engine_single_gate description = {3, 3, true, false, {}};
+    pymps_engine_single_gate description = {3, 3, true, false, {}, {}, {}};
     description.gate.input_weights = w.data();
     const Owned owned(pymps_engine_single_gate_create(&description));
     CheckRead(owned, 0, 0, Floats(), false);

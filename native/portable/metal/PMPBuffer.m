@@ -2,6 +2,7 @@
 #import "PMPArgument.h"
 #import "PMPDevice.h"
 #import "PMPMemory.h"
+#import "PMPTexture.h"
 #include <Block.h>
 
 @implementation PMPBuffer
@@ -100,6 +101,28 @@
         PMPInvalidArgument(@"receiver: storage mode %lu, expected managed", (unsigned long)self.storageMode);
     }
     [self checkRange:range of:_cmd];
+}
+
+- (id<MTLTexture>)newTextureWithDescriptor:(MTLTextureDescriptor *)descriptor
+                                    offset:(NSUInteger)offset
+                               bytesPerRow:(NSUInteger)bytesPerRow {
+    PMPCheckTextureDescriptor(descriptor, self, _cmd, @"descriptor");
+    if (descriptor.textureType != MTLTextureType2D) {
+        PMPInvalidArgument(@"descriptor: texture type %lu, expected 2D", (unsigned long)descriptor.textureType);
+    }
+    if (descriptor.storageMode != self.storageMode) {
+        PMPInvalidArgument(@"descriptor: storage mode %lu, expected the buffer's, %lu",
+                           (unsigned long)descriptor.storageMode, (unsigned long)self.storageMode);
+    }
+    PMPCheckBufferRows(self, offset, bytesPerRow, descriptor.pixelFormat, descriptor.width, descriptor.height, self,
+                       _cmd);
+    PMPPixelFormat format = PMPPixelFormatOf(descriptor.pixelFormat);
+    PMPPixelLayout layout =
+        PMPPixelLayoutMake(descriptor.width, descriptor.height, 1, format.components, format.elementBytes);
+    layout.offset = offset;
+    layout.rowBytes = bytesPerRow;
+    layout.imageBytes = descriptor.height * bytesPerRow;
+    return [[PMPTexture alloc] initWithBuffer:self descriptor:descriptor layout:layout];
 }
 
 - (void)addDebugMarker:(NSString *)marker range:(NSRange)range {

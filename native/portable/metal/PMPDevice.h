@@ -22,5 +22,8 @@
 
 @end
 
+/// Options that the device knows, for storage that it has; raises, naming the argument.
+void PMPCheckResourceOptions(MTLResourceOptions options, id object, SEL selector, NSString *name);
+
 /// Nanoseconds on the host's clock.
 uint64_t PMPHostTime(void);

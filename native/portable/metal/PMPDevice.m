@@ -5,6 +5,7 @@
 #import "PMPEvent.h"
 #import "PMPMemory.h"
 #import "PMPTeam.h"
+#import "PMPTexture.h"
 #include "engine/engine.h"
 #include <pthread.h>
 #include <time.h>
@@ -167,22 +168,26 @@ uint64_t PMPHostTime(void) {
     return [[PMPCommandQueue alloc] initWithDevice:self maxCommandBufferCount:maxCommandBufferCount];
 }
 
-static void check_buffer_arguments(PMPDevice *device, SEL selector, NSUInteger length, MTLResourceOptions options) {
-    if (length == 0) {
-        PMPRaiseInvalidArgument(device, selector, @"length: 0, expected at least 1");
-    }
+void PMPCheckResourceOptions(MTLResourceOptions options, id object, SEL selector, NSString *name) {
     MTLResourceOptions known =
         MTLResourceCPUCacheModeWriteCombined | MTLResourceStorageModeMask | MTLResourceHazardTrackingModeMask;
     NSUInteger hazards = options >> MTLResourceHazardTrackingModeShift;
     if ((options & ~known) != 0 || hazards > MTLHazardTrackingModeTracked) {
-        PMPRaiseInvalidArgument(device, selector, @"options: 0x%lx, expected a combination of MTLResourceOptions",
+        PMPRaiseInvalidArgument(object, selector, @"%@: 0x%lx, expected a combination of MTLResourceOptions", name,
                                 (unsigned long)options);
     }
     NSUInteger storage = (options & MTLResourceStorageModeMask) >> MTLResourceStorageModeShift;
     if (storage > MTLStorageModePrivate) {
-        PMPRaiseInvalidArgument(device, selector, @"options: storage mode %lu, expected shared, managed or private",
+        PMPRaiseInvalidArgument(object, selector, @"%@: storage mode %lu, expected shared, managed or private", name,
                                 (unsigned long)storage);
     }
+}
+
+static void check_buffer_arguments(PMPDevice *device, SEL selector, NSUInteger length, MTLResourceOptions options) {
+    if (length == 0) {
+        PMPRaiseInvalidArgument(device, selector, @"length: 0, expected at least 1");
+    }
+    PMPCheckResourceOptions(options, device, selector, @"options");
 }
 
 static void check_bytes(PMPDevice *device, SEL selector, const void *pointer, MTLResourceOptions options) {
@@ -228,6 +233,25 @@ static void check_bytes(PMPDevice *device, SEL selector, const void *pointer, MT
                                       length:length
                                      options:options
                                  deallocator:deallocator];
+}
+
+/// The slices of RGBA textures are taken for those of one image until an image says otherwise.
+- (id<MTLTexture>)newTextureWithDescriptor:(MTLTextureDescriptor *)descriptor {
+    PMPCheckTextureDescriptor(descriptor, self, _cmd, @"descriptor");
+    PMPPixelFormat format = PMPPixelFormatOf(descriptor.pixelFormat);
+    NSUInteger slices = format.components < 4 ? 1 : descriptor.arrayLength;
+    PMPPixelLayout layout = PMPPixelLayoutMake(descriptor.width, descriptor.height, slices, slices * format.components,
+                                               format.elementBytes);
+    return [[PMPTexture alloc] initWithDevice:self descriptor:descriptor layout:layout];
+}
+
+- (NSUInteger)minimumLinearTextureAlignmentForPixelFormat:(MTLPixelFormat)format {
+    size_t bytes = PMPPixelBytes(format);
+    if (bytes == 0) {
+        PMPInvalidArgument(@"format: %lu, expected R, RG or RGBA as Unorm8, Unorm16, Float16 or Float32",
+                           (unsigned long)format);
+    }
+    return bytes;
 }
 
 - (id<MTLEvent>)newEvent {

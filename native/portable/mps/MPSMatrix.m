@@ -81,7 +81,7 @@
 }
 
 - (void)synchronizeOnCommandBuffer:(id<MTLCommandBuffer>)commandBuffer {
-    PMPSynchronizeBuffer(_data, commandBuffer);
+    PMPSynchronizeResource(_data, commandBuffer);
 }
 
 - (NSUInteger)resourceSize {

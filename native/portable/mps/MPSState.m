@@ -1,6 +1,8 @@
 #import "PMPArgument.h"
+#import "PMPRecurrentState.h"
 #import "PMPState.h"
 #import "PMPStorage.h"
+#import "PMPTexture.h"
 
 static void release_resources(struct PMPStateResource *resources, NSUInteger count) {
     for (NSUInteger i = 0; i < count; i++) {
@@ -29,12 +31,18 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
 }
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device resourceList:(MPSStateResourceList *)resourceList {
+    NSArray<MTLTextureDescriptor *> *descriptors = resourceList.textureDescriptors;
     NSArray<NSNumber *> *sizes = resourceList.bufferSizes;
-    self = [[self initWithDevice:device resourceCount:sizes.count] autorelease];
+    self = [[self initWithDevice:device resourceCount:descriptors.count + sizes.count] autorelease];
     PMPCheckDevice(device, self, _cmd);
-    for (NSUInteger i = 0; i < _resourceCount; i++) {
-        _resources[i].bytes = [[sizes objectAtIndex:i] unsignedIntegerValue];
-        if (_resources[i].bytes == 0) {
+    struct PMPStateResource *next = _resources;
+    for (MTLTextureDescriptor *descriptor in descriptors) {
+        PMPCheckTextureDescriptor(descriptor, self, _cmd, @"resourceList");
+        (next++)->textureDescriptor = [descriptor copy];
+    }
+    for (NSUInteger i = 0; i < sizes.count; i++, next++) {
+        next->bytes = [[sizes objectAtIndex:i] unsignedIntegerValue];
+        if (next->bytes == 0) {
             PMPInvalidArgument(@"resourceList: buffer %lu of 0 bytes, expected at least 1", (unsigned long)i);
         }
     }
@@ -48,6 +56,14 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
         PMPInvalidArgument(@"bufferSize: 0, expected at least 1");
     }
     _resources[0].bytes = bufferSize;
+    return [self retain];
+}
+
+- (instancetype)initWithDevice:(id<MTLDevice>)device textureDescriptor:(MTLTextureDescriptor *)descriptor {
+    self = [[self initWithDevice:device resourceCount:1] autorelease];
+    PMPCheckDevice(device, self, _cmd);
+    PMPCheckTextureDescriptor(descriptor, self, _cmd, @"descriptor");
+    _resources[0].textureDescriptor = [descriptor copy];
     return [self retain];
 }
 
@@ -79,21 +95,35 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     return [self temporaryStateWithCommandBuffer:cmdBuf resourceList:list];
 }
 
++ (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf
+                              textureDescriptor:(MTLTextureDescriptor *)descriptor {
+    MPSStateResourceList *list = [MPSStateResourceList resourceList];
+    [list appendTexture:descriptor];
+    return [self temporaryStateWithCommandBuffer:cmdBuf resourceList:list];
+}
+
 + (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf {
     return [self temporaryStateWithCommandBuffer:cmdBuf resourceList:[MPSStateResourceList resourceList]];
 }
 
 - (void)dealloc {
     release_resources(_resources, _resourceCount);
+    for (NSUInteger i = 0; i < _resourceCount; i++) {
+        [_resources[i].textureDescriptor release];
+    }
     free(_resources);
+    PMPRecurrentStateStorageFree(_storage);
     [_device release];
     [_label release];
     [super dealloc];
 }
 
-/// Kernels that were encoded hold the buffers themselves.
+/// Kernels that were encoded hold the resources themselves; but recurrent ones hold the state, and its storage goes with
+/// it.
 - (void)giveStorageBack {
-    release_resources(_resources, _resourceCount);
+    if (_storage == NULL) {
+        release_resources(_resources, _resourceCount);
+    }
 }
 
 - (BOOL)isTemporary {
@@ -121,12 +151,39 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     if (self.isTemporary) {
         PMPTemporaryCheckAlive(&_temporary, self, _cmd);
     }
+    PMPRecurrentStateStorageShow(_storage);
     struct PMPStateResource *entry = &_resources[index];
-    if (!allocateMemory || entry->bytes == 0) {
+    if (!allocateMemory || (entry->bytes == 0 && entry->textureDescriptor == nil)) {
         return entry->resource;
     }
+    return entry->textureDescriptor != nil ? [self textureOf:entry] : [self bufferOf:entry];
+}
+
+- (id<MTLResource>)bufferOf:(struct PMPStateResource *)entry {
     MTLResourceOptions options = self.isTemporary ? PMPTemporaryStorage() : MTLResourceStorageModeShared;
     return PMPLazyBuffer((id<MTLBuffer> *)&entry->resource, _device, entry->bytes, options);
+}
+
+- (id<MTLResource>)textureOf:(struct PMPStateResource *)entry {
+    id<MTLResource> present = (id<MTLResource>)__atomic_load_n((void **)&entry->resource, __ATOMIC_ACQUIRE);
+    if (present != nil) {
+        return present;
+    }
+    MTLTextureDescriptor *descriptor = [[entry->textureDescriptor copy] autorelease];
+    if (self.isTemporary) {
+        descriptor.resourceOptions = PMPTemporaryStorage();
+    }
+    return PMPFillSlot((id *)&entry->resource, [_device newTextureWithDescriptor:descriptor]);
+}
+
+/// The texture, or the descriptor of one to make: both have the same properties. nil for a buffer.
+- (nullable MTLTextureDescriptor *)textureAtIndex:(NSUInteger)index {
+    if (index >= _resourceCount) {
+        return nil;
+    }
+    const struct PMPStateResource *entry = &_resources[index];
+    BOOL isTexture = [(id)entry->resource isKindOfClass:[PMPTexture class]];
+    return isTexture ? (MTLTextureDescriptor *)entry->resource : entry->textureDescriptor;
 }
 
 - (nullable id<MTLResource>)resource {
@@ -134,7 +191,7 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
 }
 
 - (NSUInteger)bufferSizeAtIndex:(NSUInteger)index {
-    if (index >= _resourceCount) {
+    if (index >= _resourceCount || [self textureAtIndex:index] != nil) {
         return 0;
     }
     const struct PMPStateResource *entry = &_resources[index];
@@ -142,21 +199,50 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
 }
 
 - (MPSStateResourceType)resourceTypeAtIndex:(NSUInteger)index {
-    return index < _resourceCount ? MPSStateResourceTypeBuffer : MPSStateResourceTypeNone;
+    if (index >= _resourceCount) {
+        return MPSStateResourceTypeNone;
+    }
+    return [self textureAtIndex:index] != nil ? MPSStateResourceTypeTexture : MPSStateResourceTypeBuffer;
+}
+
+- (MPSStateTextureInfo)textureInfoAtIndex:(NSUInteger)index {
+    MTLTextureDescriptor *texture = [self textureAtIndex:index];
+    if (texture == nil) {
+        return (MPSStateTextureInfo){0};
+    }
+    return (MPSStateTextureInfo){
+        .width = texture.width,
+        .height = texture.height,
+        .depth = texture.depth,
+        .arrayLength = texture.arrayLength,
+        .pixelFormat = texture.pixelFormat,
+        .textureType = texture.textureType,
+        .usage = texture.usage,
+    };
 }
 
 - (void)synchronizeOnCommandBuffer:(id<MTLCommandBuffer>)commandBuffer {
     for (NSUInteger i = 0; i < _resourceCount; i++) {
-        PMPSynchronizeBuffer((id<MTLBuffer>)_resources[i].resource, commandBuffer);
+        PMPSynchronizeResource(_resources[i].resource, commandBuffer);
     }
 }
 
 - (NSUInteger)resourceSize {
     NSUInteger bytes = 0;
     for (NSUInteger i = 0; i < _resourceCount; i++) {
+        MPSStateTextureInfo texture = [self textureInfoAtIndex:i];
+        bytes += texture.width * texture.height * texture.arrayLength * PMPPixelBytes(texture.pixelFormat);
         bytes += [self bufferSizeAtIndex:i];
     }
     return bytes;
+}
+
+- (MPSImageDescriptor *)destinationImageDescriptorForSourceImages:(NSArray<MPSImage *> *)sourceImages
+                                                     sourceStates:(NSArray<MPSState *> *)sourceStates
+                                                        forKernel:(MPSKernel *)kernel
+                                              suggestedDescriptor:(MPSImageDescriptor *)inDescriptor {
+    (void)sourceImages, (void)sourceStates, (void)kernel;
+    return inDescriptor;
 }
 
 @end

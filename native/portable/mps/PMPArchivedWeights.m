@@ -3,6 +3,8 @@
 
 NSDictionary *PMPWeightsPropertyList(PMPRecurrentWeights *weights, NSData *values) {
     NSMutableDictionary *list = [NSMutableDictionary dictionaryWithObject:values forKey:@"weights"];
+    [list setObject:@(weights.kernel.width) forKey:@"kernelWidth"];
+    [list setObject:@(weights.kernel.height) forKey:@"kernelHeight"];
     if (weights.ranges != nil) {
         [list setObject:weights.ranges forKey:@"ranges"];
     }
@@ -34,6 +36,18 @@ static NSData *floats(NSDictionary *list, NSString *key, size_t count, PMPArgume
                         count);
     }
     return data;
+}
+
+/// One side of the kernel; 1 in archives older than kernels.
+static size_t kernel_side(NSDictionary *list, NSString *key, PMPArgument argument) {
+    if ([list objectForKey:key] == nil) {
+        return 1;
+    }
+    size_t side = [PMPPropertyListValue(list, key, [NSNumber class], argument) unsignedIntegerValue];
+    if (side == 0) {
+        PMPRaiseInvalid(PMPArgumentPart(argument, key), @"0, expected at least 1");
+    }
+    return side;
 }
 
 /// The weights, which are bytes where they have ranges.
@@ -73,14 +87,16 @@ static MPSNNNeuronDescriptor *read_neuron(NSDictionary *list, size_t outputs, PM
                              outputs:(size_t)outputs
                             argument:(PMPArgument)argument {
     self = [[super init] autorelease]; // a violation leaves nothing behind
+    PMPKernelSize kernel = {kernel_side(list, @"kernelWidth", argument), kernel_side(list, @"kernelHeight", argument)};
     if (PMPWeightsMayBeBytes(kind)) {
         _ranges = [floats(list, @"ranges", PMPSizeMultiply(outputs, 2), argument) retain];
     }
-    _weights = [read_weights(list, PMPWeightsCount(kind, inputs, outputs), _ranges != nil, argument) retain];
+    size_t count = PMPWeightsCount(kind, inputs, outputs, kernel);
+    _weights = [read_weights(list, count, _ranges != nil, argument) retain];
     BOOL isInput = kind == PMPWeightsInput || kind == PMPWeightsIdentity;
     size_t columns = isInput ? inputs : kind == PMPWeightsDiagonal ? 1 : outputs;
-    _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:1
-                                                                           kernelHeight:1
+    _descriptor = [[MPSCNNConvolutionDescriptor cnnConvolutionDescriptorWithKernelWidth:kernel.width
+                                                                           kernelHeight:kernel.height
                                                                    inputFeatureChannels:columns
                                                                   outputFeatureChannels:outputs] retain];
     if (isInput) {

@@ -1,7 +1,6 @@
 // One encoded run of both halves of a stack over a sequence: the record of a command, and the function that executes
 // it. Neither half reads a state or leaves one.
 #import "PMPRecurrentChain.h"
-#import <MetalPerformanceShaders/MPSRNNMatrixInferenceLayer.h>
 
 /// A half of a stack, and the sequence that it runs over.
 typedef struct PMPBidirectionalHalf {
@@ -13,7 +12,7 @@ typedef struct PMPBidirectionalHalf {
 /// Whoever encodes it sees to it that what it points to lives until the command has run.
 typedef struct PMPBidirectionalRun {
     PMPBidirectionalHalf forward, backward;
-    size_t steps, rows;
+    PMPRecurrentShape shape;
     MPSRNNBidirectionalCombineMode mode;
     bool is_complete; // set last: a record that was given up half-way runs nothing
 } PMPBidirectionalRun;

@@ -16,20 +16,23 @@ static const PMPRecurrentKind kGRU = {
     return &kGRU;
 }
 
-- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
+- (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
     if (!(self.gatePnormValue > 0)) {
         PMPRaiseInvalid(PMPArgumentPart(argument, @"gatePnormValue"), @"%g, expected more than 0", self.gatePnormValue);
     }
     const pymps_engine_gru gru = {.inputs = self.inputFeatureChannels,
                                   .outputs = self.outputFeatureChannels,
                                   .unit_input = self.useLayerInputUnitTransformMode,
-                                  .half_weights = !self.useFloat32Weights,
-                                  .input_gate = gates[0],
-                                  .recurrent_gate = gates[1],
-                                  .output_gate = gates[2],
-                                  .output_gate_input_gate_weights = gates[2].memory_weights,
+                                  .half_weights = parts->weightsAreHalf,
+                                  .input_gate = parts->gates[0],
+                                  .recurrent_gate = parts->gates[1],
+                                  .output_gate = parts->gates[2],
+                                  .output_gate_input_gate_weights = parts->gates[2].memory_weights,
                                   .gate_pnorm = self.gatePnormValue,
-                                  .flip_output_gates = self.flipOutputGates};
+                                  .flip_output_gates = self.flipOutputGates,
+                                  .input_window = parts->windows[kPMPInputPart],
+                                  .recurrent_window = parts->windows[kPMPRecurrentPart],
+                                  .memory_window = parts->windows[kPMPMemoryPart]};
     return pymps_engine_gru_create(&gru);
 }
 

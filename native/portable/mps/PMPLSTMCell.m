@@ -35,17 +35,20 @@ static const PMPRecurrentKind kLSTM = {
                                  .c = self.cellToOutputNeuronParamC};
 }
 
-- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
+- (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
     const pymps_engine_lstm lstm = {.inputs = self.inputFeatureChannels,
                                     .outputs = self.outputFeatureChannels,
                                     .unit_input = self.useLayerInputUnitTransformMode,
                                     .memory_is_diagonal = self.memoryWeightsAreDiagonal,
-                                    .half_weights = !self.useFloat32Weights,
-                                    .input_gate = gates[0],
-                                    .forget_gate = gates[1],
-                                    .cell_gate = gates[2],
-                                    .output_gate = gates[3],
-                                    .cell_to_output = [self cellToOutputNeuron:argument]};
+                                    .half_weights = parts->weightsAreHalf,
+                                    .input_gate = parts->gates[0],
+                                    .forget_gate = parts->gates[1],
+                                    .cell_gate = parts->gates[2],
+                                    .output_gate = parts->gates[3],
+                                    .cell_to_output = [self cellToOutputNeuron:argument],
+                                    .input_window = parts->windows[kPMPInputPart],
+                                    .recurrent_window = parts->windows[kPMPRecurrentPart],
+                                    .memory_window = parts->windows[kPMPMemoryPart]};
     return pymps_engine_lstm_create(&lstm);
 }
 

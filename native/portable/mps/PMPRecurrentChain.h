@@ -23,8 +23,14 @@ typedef struct PMPRecurrentChain {
 size_t PMPRecurrentChainInputs(PMPRecurrentChain chain);
 size_t PMPRecurrentChainOutputs(PMPRecurrentChain chain);
 
-/// For sequences of at most this many steps and rows; SIZE_MAX where no size_t is large enough.
-size_t PMPRecurrentChainWorkspaceBytes(PMPRecurrentChain chain, size_t steps, size_t rows);
+/// A sequence: its steps, the rows of its first step, and the size of the images whose pixels these are; 0 x 0 where
+/// they are rows of matrices.
+typedef struct PMPRecurrentShape {
+    size_t steps, rows, width, height;
+} PMPRecurrentShape;
+
+/// For sequences of this shape, or of fewer steps or rows; SIZE_MAX where no size_t is large enough.
+size_t PMPRecurrentChainWorkspaceBytes(PMPRecurrentChain chain, PMPRecurrentShape shape);
 
 /// Runs all cells over the sequence. Cell i has the states `initial` + i and `states` + i * state_count.
 void PMPRecurrentChainRun(PMPRecurrentChain chain, const pymps_engine_sequence *sequence, void *workspace);

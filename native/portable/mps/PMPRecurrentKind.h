@@ -17,6 +17,13 @@ typedef struct PMPRecurrentKind {
     NSString *numbers[kPMPMaxNumbers];
 } PMPRecurrentKind;
 
+/// What the engine packs.
+typedef struct PMPRecurrentGates {
+    pymps_engine_gate gates[kPMPMaxGates];
+    pymps_engine_window windows[kPMPPartCount];
+    BOOL weightsAreHalf;
+} PMPRecurrentGates;
+
 /// Each kind implements it in a file named after its cell.
 @interface MPSRNNDescriptor (PMPRecurrentKind)
 
@@ -24,6 +31,6 @@ typedef struct PMPRecurrentKind {
 /// What the weights of the memory part are.
 - (PMPWeightsKind)memoryWeightsKind;
 /// Packs the weights of the kind's gates. NULL where memory runs out.
-- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument;
+- (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument;
 
 @end

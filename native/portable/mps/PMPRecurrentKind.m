@@ -12,8 +12,8 @@ static const PMPRecurrentKind kNoKind = {0};
     return PMPWeightsMemory;
 }
 
-- (pymps_engine_layer *)newEngineLayerWithGates:(const pymps_engine_gate *)gates argument:(PMPArgument)argument {
-    (void)gates;
+- (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
+    (void)parts;
     PMPRaiseInvalid(argument, @"a plain %@, expected one of its subclasses", [self class]);
 }
 

@@ -6,13 +6,17 @@
     const PMPRecurrentKind *_kind;
     NSMutableDictionary<NSString *, NSNumber *> *_numbers;
     PMPRecurrentWeights *_weights[kPMPMaxGates][kPMPPartCount]; // owned; nil where there is none
+    PMPKernelSize _kernels[kPMPPartCount];                      // those of a part all have this one
+    BOOL _weightsAreHalf;
 }
 
 /// Loads all sources. nil where one fails to load.
-- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument;
+- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor
+                              form:(PMPRecurrentForm)form
+                          argument:(PMPArgument)argument;
 
-/// kPMPMaxGates gates. They point into the receiver, until it drops the weights.
-- (void)readGates:(pymps_engine_gate *)gates;
+/// They point into the receiver, until it drops the weights.
+- (PMPRecurrentGates)gates;
 - (void)dropWeights;
 
 /// For an archive; `layer` has the weights.

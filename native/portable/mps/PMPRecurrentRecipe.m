@@ -30,25 +30,35 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
 
 @implementation PMPRecurrentRecipe
 
-- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+- (instancetype)initWithDescriptor:(MPSRNNDescriptor *)descriptor
+                              form:(PMPRecurrentForm)form
+                          argument:(PMPArgument)argument {
     self = [[super init] autorelease]; // a violation leaves nothing behind
     _kind = [descriptor kind];
+    _weightsAreHalf = form == PMPRecurrentFormImages || !descriptor.useFloat32Weights;
     _numbers = [[NSMutableDictionary alloc] init];
     for (NSString *name in [number_names(_kind) arrayByAddingObjectsFromArray:flag_names(_kind)]) {
         [_numbers setObject:PMPArchivedNumber([descriptor valueForKey:name]) forKey:name];
     }
     for (size_t gate = 0; gate < _kind->gateCount; gate++) {
         for (size_t part = 0; part < kPMPPartCount; part++) {
-            if (![self loadGate:gate part:part of:descriptor argument:argument]) {
+            if (![self loadGate:gate part:part of:descriptor form:form argument:argument]) {
                 return nil;
             }
         }
+    }
+    for (size_t part = 0; part < kPMPPartCount; part++) {
+        [self growKernelsOfPart:part argument:argument];
     }
     return [self retain];
 }
 
 /// NO where the source fails to load.
-- (BOOL)loadGate:(size_t)gate part:(size_t)part of:(MPSRNNDescriptor *)descriptor argument:(PMPArgument)argument {
+- (BOOL)loadGate:(size_t)gate
+            part:(size_t)part
+              of:(MPSRNNDescriptor *)descriptor
+            form:(PMPRecurrentForm)form
+        argument:(PMPArgument)argument {
     NSString *name = _kind->weights[gate][part];
     id<MPSCNNConvolutionDataSource> source = name != nil ? [descriptor valueForKey:name] : nil;
     if (source == nil) {
@@ -56,10 +66,27 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     }
     _weights[gate][part] = [[PMPRecurrentWeights alloc] initWithSource:source
                                                                   kind:weights_kind(descriptor, part)
+                                                                  form:form
                                                                 inputs:descriptor.inputFeatureChannels
                                                                outputs:descriptor.outputFeatureChannels
                                                               argument:PMPArgumentPart(argument, name)];
     return _weights[gate][part] != nil;
+}
+
+/// The engine has one kernel for all gates.
+- (void)growKernelsOfPart:(size_t)part argument:(PMPArgument)argument {
+    PMPKernelSize kernel = kPMPOneTap;
+    for (size_t gate = 0; gate < _kind->gateCount; gate++) {
+        PMPRecurrentWeights *weights = _weights[gate][part];
+        if (weights != nil) {
+            kernel.width = MAX(kernel.width, weights.kernel.width);
+            kernel.height = MAX(kernel.height, weights.kernel.height);
+        }
+    }
+    for (size_t gate = 0; gate < _kind->gateCount; gate++) {
+        [_weights[gate][part] growKernel:kernel argument:PMPArgumentPart(argument, _kind->weights[gate][part])];
+    }
+    _kernels[part] = kernel;
 }
 
 - (void)dealloc {
@@ -70,21 +97,27 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
     [super dealloc];
 }
 
-- (void)readGates:(pymps_engine_gate *)gates {
+- (PMPRecurrentGates)gates {
+    PMPRecurrentGates all = {.weightsAreHalf = _weightsAreHalf};
+    for (size_t part = 0; part < kPMPPartCount; part++) {
+        PMPKernelSize kernel = _kernels[part];
+        all.windows[part] = (pymps_engine_window){kernel.width, kernel.height, kernel.width / 2, kernel.height / 2};
+    }
     for (size_t gate = 0; gate < kPMPMaxGates; gate++) {
         PMPRecurrentWeights **parts = _weights[gate];
-        gates[gate] = (pymps_engine_gate){.input_weights = [parts[kPMPInputPart] weights],
-                                          .recurrent_weights = [parts[kPMPRecurrentPart] weights],
-                                          .memory_weights = [parts[kPMPMemoryPart] weights],
-                                          .bias = [parts[kPMPInputPart] bias]};
+        all.gates[gate] = (pymps_engine_gate){.input_weights = [parts[kPMPInputPart] weights],
+                                              .recurrent_weights = [parts[kPMPRecurrentPart] weights],
+                                              .memory_weights = [parts[kPMPMemoryPart] weights],
+                                              .bias = [parts[kPMPInputPart] bias]};
         if (parts[kPMPInputPart] != nil) {
-            gates[gate].neuron = [parts[kPMPInputPart] neuron]; // else the identity
-            gates[gate].input_bytes = [parts[kPMPInputPart] byteWeights];
+            all.gates[gate].neuron = [parts[kPMPInputPart] neuron]; // else the identity
+            all.gates[gate].input_bytes = [parts[kPMPInputPart] byteWeights];
         }
         if (parts[kPMPRecurrentPart] != nil) {
-            gates[gate].recurrent_bytes = [parts[kPMPRecurrentPart] byteWeights];
+            all.gates[gate].recurrent_bytes = [parts[kPMPRecurrentPart] byteWeights];
         }
     }
+    return all;
 }
 
 - (void)dropWeights {

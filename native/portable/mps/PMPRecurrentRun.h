@@ -4,15 +4,16 @@
 /// Whoever encodes it sees to it that what it points to lives until the command has run.
 typedef struct PMPRecurrentRun {
     PMPRecurrentChain chain;
-    size_t steps, rows, state_count;
+    PMPRecurrentShape shape;
+    size_t state_count;
     bool has_initial;
     bool descending;  // the engine's hint, of pymps_engine_sequence
     bool is_complete; // set last: a record that was given up half-way runs nothing
 } PMPRecurrentRun;
 
 // The arrays behind the struct, in the same record.
-pymps_engine_matrix *PMPRecurrentRunSources(PMPRecurrentRun *run);      // steps
-pymps_engine_matrix *PMPRecurrentRunDestinations(PMPRecurrentRun *run); // steps
+pymps_engine_matrix *PMPRecurrentRunSources(PMPRecurrentRun *run);      // one for each step
+pymps_engine_matrix *PMPRecurrentRunDestinations(PMPRecurrentRun *run); // one for each step
 pymps_engine_state *PMPRecurrentRunInitialStates(PMPRecurrentRun *run); // one for each cell
 pymps_engine_state *PMPRecurrentRunStates(PMPRecurrentRun *run);        // state_count for each cell
 

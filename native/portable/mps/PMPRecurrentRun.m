@@ -6,11 +6,11 @@ pymps_engine_matrix *PMPRecurrentRunSources(PMPRecurrentRun *run) {
 }
 
 pymps_engine_matrix *PMPRecurrentRunDestinations(PMPRecurrentRun *run) {
-    return PMPRecurrentRunSources(run) + run->steps;
+    return PMPRecurrentRunSources(run) + run->shape.steps;
 }
 
 pymps_engine_state *PMPRecurrentRunInitialStates(PMPRecurrentRun *run) {
-    return (pymps_engine_state *)(PMPRecurrentRunDestinations(run) + run->steps);
+    return (pymps_engine_state *)(PMPRecurrentRunDestinations(run) + run->shape.steps);
 }
 
 pymps_engine_state *PMPRecurrentRunStates(PMPRecurrentRun *run) {
@@ -29,13 +29,15 @@ void PMPRecurrentRunExecute(void *record, void *workspace) {
         return;
     }
     const pymps_engine_sequence sequence = {
-        .steps = run->steps,
+        .steps = run->shape.steps,
         .x = PMPRecurrentRunSources(run),
         .y = PMPRecurrentRunDestinations(run),
         .initial = run->has_initial ? PMPRecurrentRunInitialStates(run) : NULL,
         .states = PMPRecurrentRunStates(run),
         .state_count = run->state_count,
         .descending = run->descending,
+        .width = run->shape.width,
+        .height = run->shape.height,
     };
     PMPRecurrentChainRun(run->chain, &sequence, workspace);
 }

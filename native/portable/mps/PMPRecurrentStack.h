@@ -1,6 +1,7 @@
 // The packed weights of a stack of recurrent layers.
 #import "PMPArgument.h"
 #import "PMPRecurrentChain.h"
+#import "PMPRecurrentWeights.h"
 #import "PMPTeam.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 
@@ -10,13 +11,16 @@
   @package
     PMPRecurrentCell *_cells; // first all `_count` in the order of the stack, then again by direction
     size_t _count;
+    PMPRecurrentForm _form;
     size_t _brokenAt; // the first cell whose inputs are not the outputs of the one before; 0: none
     PMPRecurrentChain _whole, _forward, _backward;
     PMPTeam *_team; // of the chains
 }
 
 /// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit.
-- (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument;
+- (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors
+                               form:(PMPRecurrentForm)form
+                           argument:(PMPArgument)argument;
 
 /// Before anything has been encoded.
 - (void)setTeam:(PMPTeam *)team;

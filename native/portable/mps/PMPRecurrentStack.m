@@ -3,8 +3,11 @@
 
 @implementation PMPRecurrentStack
 
-- (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors argument:(PMPArgument)argument {
+- (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors
+                               form:(PMPRecurrentForm)form
+                           argument:(PMPArgument)argument {
     self = [[super init] autorelease]; // a violation leaves nothing behind
+    _form = form;
     if (descriptors.count == 0) {
         PMPRaiseInvalid(argument, @"no descriptor, expected at least one");
     }
@@ -74,11 +77,10 @@
     [self checkChainTo:cell argument:argument];
     _count++;
     @autoreleasepool { // the copies of the weights end here
-        pymps_engine_gate gates[kPMPMaxGates];
-        cell->recipe = [[PMPRecurrentRecipe alloc] initWithDescriptor:descriptor argument:argument];
+        cell->recipe = [[PMPRecurrentRecipe alloc] initWithDescriptor:descriptor form:_form argument:argument];
         if (cell->recipe != nil) {
-            [cell->recipe readGates:gates];
-            cell->layer = [descriptor newEngineLayerWithGates:gates argument:argument];
+            PMPRecurrentGates gates = [cell->recipe gates];
+            cell->layer = [descriptor newEngineLayerWithGates:&gates argument:argument];
             [cell->recipe dropWeights];
         }
     }
@@ -113,7 +115,7 @@
 }
 
 - (BOOL)hasStatesOf:(PMPRecurrentStack *)other {
-    if (_count != other->_count) {
+    if (_count != other->_count || _form != other->_form) {
         return NO;
     }
     for (size_t i = 0; i < _count; i++) {

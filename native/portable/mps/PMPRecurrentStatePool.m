@@ -5,11 +5,11 @@ enum { kMostStates = 8 };
 
 struct PMPRecurrentStatePool {
     atomic_uint references;
-    PMPRecurrentStack *stack;         // retained
-    id<MTLDevice> device;             // retained
-    MPSRNNRecurrentMatrixState *idle; // a list of the taking thread's
-    _Atomic(void *) returned;         // a list of states that any thread pushes to and the taking thread takes whole
-    atomic_uint count;                // in both lists
+    PMPRecurrentStack *stack; // retained
+    id<MTLDevice> device;     // retained
+    MPSState *idle;           // a list of the taking thread's
+    _Atomic(void *) returned; // a list of states that any thread pushes to and the taking thread takes whole
+    atomic_uint count;        // in both lists
 };
 
 PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<MTLDevice> device) {
@@ -23,12 +23,11 @@ PMPRecurrentStatePool *PMPRecurrentStatePoolCreate(PMPRecurrentStack *stack, id<
 }
 
 /// A state that came back; nil where there is none.
-static MPSRNNRecurrentMatrixState *take_returned(PMPRecurrentStatePool *pool) {
+static MPSState *take_returned(PMPRecurrentStatePool *pool) {
     if (pool->idle == nil) {
-        pool->idle =
-            (MPSRNNRecurrentMatrixState *)atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
+        pool->idle = (MPSState *)atomic_exchange_explicit(&pool->returned, NULL, memory_order_acquire);
     }
-    MPSRNNRecurrentMatrixState *state = pool->idle;
+    MPSState *state = pool->idle;
     if (state != nil) {
         pool->idle = state->_storage->next;
         atomic_fetch_sub_explicit(&pool->count, 1, memory_order_relaxed);
@@ -40,7 +39,7 @@ void PMPRecurrentStatePoolRelease(PMPRecurrentStatePool *pool) {
     if (pool == NULL || atomic_fetch_sub_explicit(&pool->references, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    MPSRNNRecurrentMatrixState *state;
+    MPSState *state;
     while ((state = take_returned(pool)) != nil) {
         [state dealloc]; // states in a list have no references
     }
@@ -49,25 +48,31 @@ void PMPRecurrentStatePoolRelease(PMPRecurrentStatePool *pool) {
     free(pool);
 }
 
-MPSRNNRecurrentMatrixState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, size_t rows) {
-    MPSRNNRecurrentMatrixState *state = take_returned(pool);
-    while (state != nil && state->_storage->capacityRows < rows) {
+static MPSState *make_state(PMPRecurrentStatePool *pool, PMPRecurrentShape shape) {
+    Class class = pool->stack->_form == PMPRecurrentFormImages ? [MPSRNNRecurrentImageState class]
+                                                               : [MPSRNNRecurrentMatrixState class];
+    return [[class alloc] initWithStack:pool->stack device:pool->device shape:shape];
+}
+
+MPSState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, PMPRecurrentShape shape) {
+    MPSState *state = take_returned(pool);
+    while (state != nil && state->_storage->capacityRows < shape.rows) {
         [state dealloc];
         state = take_returned(pool);
     }
     if (state == nil) {
-        state = [[MPSRNNRecurrentMatrixState alloc] initWithStack:pool->stack device:pool->device rows:rows];
+        state = make_state(pool, shape);
     }
     if (state != nil) {
         atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
         state->_storage->pool = pool;
-        state->_storage->rows = rows;
+        state->_storage->shape = shape;
         atomic_store_explicit(&state->_storage->references, 1, memory_order_relaxed);
     }
     return state;
 }
 
-void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSRNNRecurrentMatrixState *state) {
+void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSState *state) {
     state->_storage->pool = NULL;
     if (atomic_load_explicit(&state->_storage->isShown, memory_order_relaxed)) {
         [state dealloc];
@@ -77,7 +82,7 @@ void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSRNNRecurrentMat
     } else {
         void *first = atomic_load_explicit(&pool->returned, memory_order_relaxed);
         do {
-            state->_storage->next = (MPSRNNRecurrentMatrixState *)first;
+            state->_storage->next = (MPSState *)first;
         } while (!atomic_compare_exchange_weak_explicit(&pool->returned, &first, (void *)state, memory_order_release,
                                                         memory_order_relaxed));
     }

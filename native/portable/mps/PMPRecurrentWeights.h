@@ -3,25 +3,41 @@
 #import "engine/engine.h"
 #import <MetalPerformanceShaders/MetalPerformanceShaders.h>
 
+/// What a layer runs over.
+typedef NS_ENUM(NSInteger, PMPRecurrentForm) {
+    PMPRecurrentFormMatrices, // products are those of matrices
+    PMPRecurrentFormImages,   // products are convolutions, and all weights are rounded to float16
+};
+
 typedef NS_ENUM(NSInteger, PMPWeightsKind) {
-    PMPWeightsInput,     // outputs x inputs, with the gate's bias and activation
+    PMPWeightsInput,     // outputs x taps x inputs, with the gate's bias and activation
     PMPWeightsIdentity,  // only the gate's bias and activation
-    PMPWeightsRecurrent, // outputs x outputs
-    PMPWeightsMemory,    // outputs x outputs
+    PMPWeightsRecurrent, // outputs x taps x outputs
+    PMPWeightsMemory,    // outputs x taps x outputs
     PMPWeightsDiagonal,  // `outputs` numbers
 };
 
+/// The taps of a kernel: 1 x 1 in matrix layers. Its own pixel is the one in column width / 2 of row height / 2, so
+/// that of two kernels the one that is as wide and as high covers the other.
+typedef struct PMPKernelSize {
+    size_t width, height;
+} PMPKernelSize;
+
+static const PMPKernelSize kPMPOneTap = {1, 1};
+
 /// The weights of a kind; SIZE_MAX where no size_t is large enough.
-size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs);
+size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs, PMPKernelSize kernel);
 
 /// Whether the engine takes weights of this kind as bytes, each output channel with its range.
 BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind);
 
-/// A copy of what a source hands out between load and purge. UInt8 weights stay bytes where they have ranges and the
-/// kind may be bytes; all others become float32.
+/// A copy of what a source hands out between load and purge. In matrix layers UInt8 weights stay bytes where they have
+/// ranges and the kind may be bytes; all others become float32.
 @interface PMPRecurrentWeights : NSObject {
     PMPWeightsKind _kind;
-    size_t _count;
+    PMPRecurrentForm _form;
+    PMPKernelSize _kernel;
+    size_t _outputs, _count;
     NSData *_weights; // floats, or bytes where there are ranges
     NSData *_ranges, *_minima, *_steps;
     NSData *_bias, *_channelA;
@@ -31,6 +47,7 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind);
 /// Loads the source, reads it and purges it. nil where it fails to load; raises where its descriptor does not fit.
 - (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
                           kind:(PMPWeightsKind)kind
+                          form:(PMPRecurrentForm)form
                         inputs:(size_t)inputs
                        outputs:(size_t)outputs
                       argument:(PMPArgument)argument;
@@ -47,7 +64,11 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind);
 @property (readonly, nonatomic) NSData *slopes; // of a PReLU
 
 @property (readonly, nonatomic) PMPWeightsKind kind;
+@property (readonly, nonatomic) PMPKernelSize kernel;
 @property (readonly, nonatomic) size_t count; // of weights
+
+/// Gives the weights a kernel that covers theirs, with zeros where they have none. They are no bytes.
+- (void)growKernel:(PMPKernelSize)kernel argument:(PMPArgument)argument;
 
 /// Frees the weights, once the engine has packed them. Ranges, bias and neuron stay.
 - (void)dropWeights;

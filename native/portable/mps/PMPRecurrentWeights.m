@@ -44,11 +44,23 @@ static void check_channels(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKi
     }
 }
 
-static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgument argument) {
-    if (descriptor.kernelWidth != 1 || descriptor.kernelHeight != 1) {
-        PMPRaiseInvalid(argument, @"a kernel of %lu x %lu, expected 1 x 1", (unsigned long)descriptor.kernelWidth,
-                        (unsigned long)descriptor.kernelHeight);
+/// Whether weights of a kind have a kernel of their own in an image layer.
+static BOOL has_kernel(PMPWeightsKind kind) {
+    return kind != PMPWeightsIdentity && kind != PMPWeightsDiagonal;
+}
+
+static void check_kernel(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKind kind, PMPRecurrentForm form,
+                         PMPArgument argument) {
+    size_t width = descriptor.kernelWidth, height = descriptor.kernelHeight;
+    if ((form == PMPRecurrentFormMatrices || kind == PMPWeightsDiagonal) && (width != 1 || height != 1)) {
+        PMPRaiseInvalid(argument, @"a kernel of %zu x %zu, expected 1 x 1", width, height);
     }
+    if (width == 0 || height == 0) {
+        PMPRaiseInvalid(argument, @"a kernel of %zu x %zu, expected at least 1 x 1", width, height);
+    }
+}
+
+static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgument argument) {
     if (descriptor.strideInPixelsX != 1 || descriptor.strideInPixelsY != 1) {
         PMPRaiseInvalid(argument, @"a stride of %lu x %lu, expected 1 x 1", (unsigned long)descriptor.strideInPixelsX,
                         (unsigned long)descriptor.strideInPixelsY);
@@ -65,13 +77,14 @@ static void check_convolution(MPSCNNConvolutionDescriptor *descriptor, PMPArgume
     }
 }
 
-size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs) {
+size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs, PMPKernelSize kernel) {
+    size_t taps = PMPSizeMultiply(kernel.width, kernel.height);
     switch (kind) {
     case PMPWeightsInput:
-        return PMPSizeMultiply(inputs, outputs);
+        return PMPSizeMultiply(PMPSizeMultiply(inputs, outputs), taps);
     case PMPWeightsRecurrent:
     case PMPWeightsMemory:
-        return PMPSizeMultiply(outputs, outputs);
+        return PMPSizeMultiply(PMPSizeMultiply(outputs, outputs), taps);
     case PMPWeightsDiagonal:
         return outputs;
     case PMPWeightsIdentity:
@@ -86,10 +99,11 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
 
 @implementation PMPRecurrentWeights
 
-@synthesize kind = _kind, count = _count, ranges = _ranges, biasData = _bias, slopes = _channelA;
+@synthesize kind = _kind, kernel = _kernel, count = _count, ranges = _ranges, biasData = _bias, slopes = _channelA;
 
 - (instancetype)initWithSource:(id<MPSCNNConvolutionDataSource>)source
                           kind:(PMPWeightsKind)kind
+                          form:(PMPRecurrentForm)form
                         inputs:(size_t)inputs
                        outputs:(size_t)outputs
                       argument:(PMPArgument)argument {
@@ -102,13 +116,17 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
         if (descriptor == nil) {
             PMPRaiseInvalid(argument, @"descriptor nil");
         }
+        check_kernel(descriptor, kind, form, argument);
         check_convolution(descriptor, argument);
         check_channels(descriptor, kind, inputs, outputs, argument);
         if (kind == PMPWeightsInput || kind == PMPWeightsIdentity) {
             [self readBiasAndNeuron:source descriptor:descriptor outputs:outputs argument:argument];
         }
         _kind = kind;
-        _count = PMPWeightsCount(kind, inputs, outputs);
+        _form = form;
+        _kernel = has_kernel(kind) ? (PMPKernelSize){descriptor.kernelWidth, descriptor.kernelHeight} : kPMPOneTap;
+        _outputs = outputs;
+        _count = PMPWeightsCount(kind, inputs, outputs, _kernel);
         if (_count > 0) {
             [self readWeights:source descriptor:descriptor argument:argument];
         }
@@ -121,15 +139,39 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
 - (void)readWeights:(id<MPSCNNConvolutionDataSource>)source
          descriptor:(MPSCNNConvolutionDescriptor *)descriptor
            argument:(PMPArgument)argument {
-    if (PMPWeightsMayBeBytes(_kind)) {
+    if (_form == PMPRecurrentFormMatrices && PMPWeightsMayBeBytes(_kind)) {
         _ranges = [PMPReadRanges(source, descriptor.outputFeatureChannels, argument) retain];
     }
     if (_ranges == nil) {
-        _weights = [PMPReadWeights(source, _count, descriptor.inputFeatureChannels, argument) retain];
+        size_t taps = _kernel.width * _kernel.height;
+        _weights = [PMPReadWeights(source, _count, taps * descriptor.inputFeatureChannels, argument) retain];
         return;
     }
     _weights = [PMPReadBytes(source, _count, argument) retain];
     [self splitRanges];
+}
+
+- (void)growKernel:(PMPKernelSize)kernel argument:(PMPArgument)argument {
+    if (!has_kernel(_kind) || (kernel.width == _kernel.width && kernel.height == _kernel.height)) {
+        return;
+    }
+    size_t columns = _count / (_outputs * _kernel.width * _kernel.height);
+    size_t left = kernel.width / 2 - _kernel.width / 2, top = kernel.height / 2 - _kernel.height / 2;
+    size_t count = PMPSizeMultiply(PMPSizeMultiply(kernel.width, kernel.height), columns * _outputs);
+    NSMutableData *grown = PMPZeroWeights(count, sizeof(float), argument);
+    const float *from = _weights.bytes;
+    float *to = grown.mutableBytes;
+    for (size_t output = 0; output < _outputs; output++) {
+        for (size_t row = 0; row < _kernel.height; row++) {
+            memcpy(to + ((output * kernel.height + top + row) * kernel.width + left) * columns, from,
+                   _kernel.width * columns * sizeof(float));
+            from += _kernel.width * columns;
+        }
+    }
+    [_weights release];
+    _weights = [grown retain];
+    _kernel = kernel;
+    _count = count;
 }
 
 - (void)splitRanges {

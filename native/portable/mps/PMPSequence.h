@@ -1,6 +1,6 @@
 // The sequences of matrices that recurrent layers read and write, and their rules.
-#import "PMPCommandBuffer.h"
-#import "PMPRecurrentStack.h"
+#import "PMPEncoding.h"
+#import "PMPRecurrentState.h"
 
 /// Arguments of an encode method.
 typedef struct PMPSequence {
@@ -11,13 +11,6 @@ typedef struct PMPSequence {
     MPSMatrix *few[128];
 } PMPSequence;
 
-/// The encode method, and where it encodes to.
-typedef struct PMPEncoding {
-    MPSKernel *kernel;
-    SEL selector;
-    PMPCommandBuffer *commandBuffer;
-} PMPEncoding;
-
 /// Fills `sequence`, which is used where it stands: few matrices are listed in itself, more in autoreleased memory.
 void PMPSequenceRead(PMPSequence *sequence, NSArray<MPSMatrix *> *matrices, const NSUInteger *offsets, NSString *name);
 
@@ -25,11 +18,13 @@ void PMPSequenceRead(PMPSequence *sequence, NSArray<MPSMatrix *> *matrices, cons
 /// on the command buffer; and rows do not grow from step to step.
 void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice> device, PMPEncoding encoding);
 
+PMPRecurrentShape PMPSequenceShape(const PMPSequence *sequence);
+
 /// Raises unless destinations have the steps and the rows of the sources and share no memory with them.
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
 
-/// Raises where a destination shares memory with a state that is read.
-void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding);
+/// Raises where a destination shares memory with a state that is read, and that a caller has seen.
+void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding);
 
 /// Writes the matrices down for the engine, and has the command buffer hold their memory.
 void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrices, PMPCommandBuffer *commandBuffer);

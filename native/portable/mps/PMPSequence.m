@@ -1,20 +1,7 @@
 #import "PMPSequence.h"
 #import "PMPBuffer.h"
 #import "PMPMemoryRegion.h"
-#import "PMPRecurrentStatePool.h"
 #import "PMPTemporaryRules.h"
-
-static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding, NSString *format, ...)
-    __attribute__((noreturn, format(__NSString__, 4, 5)));
-
-static void raise_at(const PMPSequence *sequence, NSUInteger step, PMPEncoding encoding, NSString *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    NSString *text = [[[NSString alloc] initWithFormat:format arguments:arguments] autorelease];
-    va_end(arguments);
-    PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@[%lu]: %@", sequence->name, (unsigned long)step,
-                            text);
-}
 
 void PMPSequenceRead(PMPSequence *sequence, NSArray<MPSMatrix *> *matrices, const NSUInteger *offsets, NSString *name) {
     sequence->offsets = offsets;
@@ -71,8 +58,8 @@ static NSUInteger check_offset(const PMPSequence *sequence, NSUInteger step, PMP
     size_t bytes = (matrix->_rows - 1) * matrix->_rowBytes + matrix->_columns * element;
     size_t most = buffer_of(matrix).length - matrix->_offset - bytes; // the matrix without the offset fits its buffer
     if (offset % element != 0 || offset > most) {
-        raise_at(sequence, step, encoding, @"byte offset %lu, expected a multiple of %zu up to %zu",
-                 (unsigned long)offset, element, most);
+        PMPRaiseAtStep(encoding, sequence->name, step, @"byte offset %lu, expected a multiple of %zu up to %zu",
+                       (unsigned long)offset, element, most);
     }
     return most;
 }
@@ -81,17 +68,20 @@ static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t co
                          PMPEncoding encoding) {
     MPSMatrix *matrix = sequence->matrices[step];
     if (matrix->_dataType != MPSDataTypeFloat32 && matrix->_dataType != MPSDataTypeFloat16) {
-        raise_at(sequence, step, encoding, @"data type 0x%x, expected Float32 or Float16", (unsigned)matrix->_dataType);
+        PMPRaiseAtStep(encoding, sequence->name, step, @"data type 0x%x, expected Float32 or Float16",
+                       (unsigned)matrix->_dataType);
     }
     if (matrix->_columns != columns) {
-        raise_at(sequence, step, encoding, @"%lu columns, expected %zu", (unsigned long)matrix->_columns, columns);
+        PMPRaiseAtStep(encoding, sequence->name, step, @"%lu columns, expected %zu", (unsigned long)matrix->_columns,
+                       columns);
     }
     if (matrix->_device != device) {
-        raise_at(sequence, step, encoding, @"device %@, expected the kernel's", matrix->_device.name);
+        PMPRaiseAtStep(encoding, sequence->name, step, @"device %@, expected the kernel's", matrix->_device.name);
     }
     if (matrix->_isTemporary &&
         !PMPTemporaryIsUsable(&((MPSTemporaryMatrix *)matrix)->_temporary, encoding.commandBuffer)) {
-        raise_at(sequence, step, encoding, @"a temporary matrix without reads left, or of another command buffer");
+        PMPRaiseAtStep(encoding, sequence->name, step,
+                       @"a temporary matrix without reads left, or of another command buffer");
     }
 }
 
@@ -113,11 +103,15 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
             greatest = check_offset(sequence, step, encoding);
         }
         if (sequence->matrices[step]->_rows > rows) {
-            raise_at(sequence, step, encoding, @"%lu rows, expected at most the %lu of the step before",
-                     (unsigned long)sequence->matrices[step]->_rows, (unsigned long)rows);
+            PMPRaiseAtStep(encoding, sequence->name, step, @"%lu rows, expected at most the %lu of the step before",
+                           (unsigned long)sequence->matrices[step]->_rows, (unsigned long)rows);
         }
         rows = sequence->matrices[step]->_rows;
     }
+}
+
+PMPRecurrentShape PMPSequenceShape(const PMPSequence *sequence) {
+    return (PMPRecurrentShape){.steps = sequence->steps, .rows = sequence->matrices[0]->_rows};
 }
 
 /// From the first byte of a sequence to the last, as one row.
@@ -156,8 +150,9 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
     }
     for (NSUInteger step = 0; step < steps; step++) {
         if (destinations->matrices[step]->_rows != sources->matrices[step]->_rows) {
-            raise_at(destinations, step, encoding, @"%lu rows, expected the source's %lu",
-                     (unsigned long)destinations->matrices[step]->_rows, (unsigned long)sources->matrices[step]->_rows);
+            PMPRaiseAtStep(encoding, destinations->name, step, @"%lu rows, expected the source's %lu",
+                           (unsigned long)destinations->matrices[step]->_rows,
+                           (unsigned long)sources->matrices[step]->_rows);
         }
     }
     // Each pair is looked at only where the two sequences lie in the same stretch of memory.
@@ -169,37 +164,22 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
         PMPMemoryRegion destination = region_at(destinations, i);
         for (NSUInteger j = 0; j < (firstsAreEnough && i > 0 ? 1 : steps); j++) {
             if (PMPMemoryRegionsShare(destination, region_at(sources, j))) {
-                raise_at(destinations, i, encoding, @"shares memory with %@[%lu]", sources->name, (unsigned long)j);
+                PMPRaiseAtStep(encoding, destinations->name, i, @"shares memory with %@[%lu]", sources->name,
+                               (unsigned long)j);
             }
         }
     }
 }
 
-static bool shares_with_state(PMPMemoryRegion region, const struct PMPRecurrentStateStorage *storage) {
-    for (size_t i = 0; i < storage->stack->_count; i++) {
-        const struct PMPRecurrentStateLayer *layer = &storage->layers[i];
-        PMPMemoryRegion memory = {.start = (uintptr_t)layer->memory.h,
-                                  .rows = storage->rows,
-                                  .rowBytes = layer->memory.row_floats * sizeof(float),
-                                  .width = layer->outputs * sizeof(float)};
-        if (PMPMemoryRegionsShare(region, memory)) {
-            return true;
-        }
-        memory.start = (uintptr_t)layer->memory.c;
-        if (layer->memory.c != NULL && PMPMemoryRegionsShare(region, memory)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void PMPSequenceCheckState(const PMPSequence *destinations, MPSRNNRecurrentMatrixState *state, PMPEncoding encoding) {
-    if (!shares_with_state(hull_of(destinations), state->_storage)) {
+void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding) {
+    const struct PMPRecurrentStateStorage *storage = state->_storage;
+    if (!atomic_load_explicit(&storage->isShown, memory_order_relaxed) ||
+        !PMPRecurrentStateStorageShares(storage, hull_of(destinations))) {
         return;
     }
     for (NSUInteger step = 0; step < destinations->steps; step++) {
-        if (shares_with_state(region_at(destinations, step), state->_storage)) {
-            raise_at(destinations, step, encoding, @"shares memory with recurrentInputState");
+        if (PMPRecurrentStateStorageShares(storage, region_at(destinations, step))) {
+            PMPRaiseAtStep(encoding, destinations->name, step, @"shares memory with recurrentInputState");
         }
     }
 }

@@ -4,16 +4,19 @@
 
 struct PMPStateResource {
     id<MTLResource> resource; // owned; nil until it is asked for
-    NSUInteger bytes;         // of the buffer to make; 0 where the resource was given
+    // What is to be made; neither where the resource was given.
+    NSUInteger bytes;                        // of a buffer
+    MTLTextureDescriptor *textureDescriptor; // owned
 };
 
 @interface MPSStateResourceList (PMPState)
+- (NSArray<MTLTextureDescriptor *> *)textureDescriptors;
 - (NSArray<NSNumber *> *)bufferSizes;
 @end
 
 @interface MPSState (PMPState)
 
-/// `count` buffers to make, their sizes unset.
+/// `count` resources to make, of no kind yet.
 - (instancetype)initWithDevice:(id<MTLDevice>)device resourceCount:(NSUInteger)count;
 /// The read count has become 0.
 - (void)giveStorageBack;

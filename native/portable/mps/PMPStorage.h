@@ -1,4 +1,4 @@
-// Memory behind matrices, vectors and states.
+// Memory behind matrices, vectors, images and states.
 #import <Metal/Metal.h>
 
 /// How recurrent states and temporaries are stored: shared, or private under PYMPS_PORTABLE_PRIVATE=1.
@@ -8,8 +8,11 @@ MTLResourceOptions PMPTemporaryStorage(void);
 /// threads may ask at once.
 id<MTLBuffer> PMPLazyBuffer(id<MTLBuffer> *slot, id<MTLDevice> device, size_t bytes, MTLResourceOptions options);
 
-/// Encodes what makes the device's writes visible to the CPU, where the buffer (nil is allowed) is a managed one.
-void PMPSynchronizeBuffer(id<MTLBuffer> buffer, id<MTLCommandBuffer> commandBuffer);
+/// Puts `made`, nil or owned by the caller, into an empty slot; returns what is there then. The slot owns it.
+id PMPFillSlot(id *slot, id made);
+
+/// Encodes what makes the device's writes visible to the CPU, where the resource (nil is allowed) is a managed one.
+void PMPSynchronizeResource(id<MTLResource> resource, id<MTLCommandBuffer> commandBuffer);
 
 // The rules that initialisers share; they raise, naming `object` and `selector`.
 

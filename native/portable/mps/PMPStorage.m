@@ -16,25 +16,24 @@ MTLResourceOptions PMPTemporaryStorage(void) {
     return (MTLResourceOptions)(mode - 1) << MTLResourceStorageModeShift;
 }
 
-id<MTLBuffer> PMPLazyBuffer(id<MTLBuffer> *slot, id<MTLDevice> device, size_t bytes, MTLResourceOptions options) {
-    void **place = (void **)slot;
-    id<MTLBuffer> present = (id<MTLBuffer>)__atomic_load_n(place, __ATOMIC_ACQUIRE);
-    if (present != nil) {
-        return present;
-    }
-    id<MTLBuffer> made = [device newBufferWithLength:bytes options:options];
+id PMPFillSlot(id *slot, id made) {
     void *other = NULL;
-    if (!__atomic_compare_exchange_n(place, &other, (void *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n((void **)slot, &other, (void *)made, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         [made release];
-        return (id<MTLBuffer>)other;
+        return (id)other;
     }
     return made;
 }
 
-void PMPSynchronizeBuffer(id<MTLBuffer> buffer, id<MTLCommandBuffer> commandBuffer) {
-    if (buffer.storageMode == MTLStorageModeManaged) {
+id<MTLBuffer> PMPLazyBuffer(id<MTLBuffer> *slot, id<MTLDevice> device, size_t bytes, MTLResourceOptions options) {
+    id<MTLBuffer> present = (id<MTLBuffer>)__atomic_load_n((void **)slot, __ATOMIC_ACQUIRE);
+    return present != nil ? present : PMPFillSlot((id *)slot, [device newBufferWithLength:bytes options:options]);
+}
+
+void PMPSynchronizeResource(id<MTLResource> resource, id<MTLCommandBuffer> commandBuffer) {
+    if (resource.storageMode == MTLStorageModeManaged) {
         id<MTLBlitCommandEncoder> encoder = [commandBuffer blitCommandEncoder];
-        [encoder synchronizeResource:buffer];
+        [encoder synchronizeResource:resource];
         [encoder endEncoding];
     }
 }

@@ -13,5 +13,8 @@ NSData *PMPReadRanges(id<MPSCNNConvolutionDataSource> source, size_t outputChann
 /// The first `count` of these bytes.
 NSData *PMPReadBytes(id<MPSCNNConvolutionDataSource> source, size_t count, PMPArgument argument);
 
+/// Memory for weights; raises where no memory can hold them.
+NSMutableData *PMPZeroWeights(size_t count, size_t elementBytes, PMPArgument argument);
+
 /// The bytes b of a range stand for minimum + b * step.
 float PMPRangeStep(float minimum, float maximum);

@@ -88,13 +88,13 @@ static const void *weights_of(id<MPSCNNConvolutionDataSource> source, PMPArgumen
     return weights;
 }
 
-/// Of zeros.
-static NSMutableData *make_data(size_t count, size_t elementBytes, PMPArgument argument) {
+NSMutableData *PMPZeroWeights(size_t count, size_t elementBytes, PMPArgument argument) {
     size_t bytes = PMPSizeMultiply(count, elementBytes);
-    if (bytes == SIZE_MAX) {
+    NSMutableData *data = bytes != SIZE_MAX ? [NSMutableData dataWithLength:bytes] : nil;
+    if (data == nil) {
         PMPRaiseInvalid(argument, @"more weights than memory can hold");
     }
-    return [NSMutableData dataWithLength:bytes];
+    return data;
 }
 
 NSData *PMPReadRanges(id<MPSCNNConvolutionDataSource> source, size_t outputChannels, PMPArgument argument) {
@@ -102,14 +102,14 @@ NSData *PMPReadRanges(id<MPSCNNConvolutionDataSource> source, size_t outputChann
     if (from == NULL) {
         return nil;
     }
-    NSMutableData *ranges = make_data(outputChannels, sizeof *from, argument);
+    NSMutableData *ranges = PMPZeroWeights(outputChannels, sizeof *from, argument);
     memcpy(ranges.mutableBytes, from, ranges.length);
     return ranges;
 }
 
 NSData *PMPReadBytes(id<MPSCNNConvolutionDataSource> source, size_t count, PMPArgument argument) {
     const void *from = weights_of(source, argument);
-    NSMutableData *bytes = make_data(count, 1, argument);
+    NSMutableData *bytes = PMPZeroWeights(count, 1, argument);
     memcpy(bytes.mutableBytes, from, bytes.length);
     return bytes;
 }
@@ -118,7 +118,7 @@ NSData *PMPReadWeights(id<MPSCNNConvolutionDataSource> source, size_t count, siz
                        PMPArgument argument) {
     const void *from = weights_of(source, argument);
     MPSDataType type = [source dataType];
-    NSMutableData *weights = make_data(count, sizeof(float), argument);
+    NSMutableData *weights = PMPZeroWeights(count, sizeof(float), argument);
     float *to = weights.mutableBytes;
     switch (type) {
     case MPSDataTypeFloat32:

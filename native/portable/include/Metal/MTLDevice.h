@@ -1,5 +1,6 @@
 // The processor that runs command buffers.
 #import <Metal/MTLBuffer.h>
+#import <Metal/MTLTexture.h>
 #import <Metal/MTLTypes.h>
 
 @protocol MTLCommandQueue;
@@ -69,7 +70,7 @@ PMP_CLASS(MTLDevice)
 /// Bytes.
 @property (readonly) uint64_t recommendedMaxWorkingSetSize;
 @property (readonly) NSUInteger maxBufferLength;
-@property (readonly) NSUInteger currentAllocatedSize; // of all buffers that are alive
+@property (readonly) NSUInteger currentAllocatedSize; // of all buffers and textures that are alive
 
 /// NO for all: families and feature sets promise shaders, which the portable device does not run.
 - (BOOL)supportsFamily:(MTLGPUFamily)gpuFamily;
@@ -90,6 +91,11 @@ PMP_CLASS(MTLDevice)
                                             length:(NSUInteger)length
                                            options:(MTLResourceOptions)options
                                        deallocator:(void (^_Nullable)(void *pointer, NSUInteger length))deallocator;
+
+/// Filled with zeros. 2D and 2D array, of up to 16384 x 16384 pixels in up to 2048 slices. nil where memory runs out.
+- (nullable id<MTLTexture>)newTextureWithDescriptor:(MTLTextureDescriptor *)descriptor;
+/// What the rows of a texture over a buffer, and its offset there, are multiples of: the bytes of a pixel.
+- (NSUInteger)minimumLinearTextureAlignmentForPixelFormat:(MTLPixelFormat)format;
 
 - (nullable id<MTLEvent>)newEvent;
 - (nullable id<MTLSharedEvent>)newSharedEvent;

@@ -1,9 +1,11 @@
-// The part of Metal that compute on buffers needs, on the CPU.
+// The part of Metal that compute on buffers and textures needs, on the CPU.
 #import <Foundation/Foundation.h>
 #import <Metal/PMPNames.h>
 #import <Metal/MTLTypes.h>
 #import <Metal/MTLResource.h>
 #import <Metal/MTLBuffer.h>
+#import <Metal/MTLPixelFormat.h>
+#import <Metal/MTLTexture.h>
 #import <Metal/MTLEvent.h>
 #import <Metal/MTLCommandEncoder.h>
 #import <Metal/MTLBlitCommandEncoder.h>

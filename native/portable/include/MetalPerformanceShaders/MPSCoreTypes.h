@@ -1,4 +1,4 @@
-// Enumerations that all kernels share.
+// Enumerations and places that all kernels share.
 #import <Metal/Metal.h>
 
 typedef NS_OPTIONS(NSUInteger, MPSKernelOptions) {
@@ -58,3 +58,52 @@ typedef NS_ENUM(NSUInteger, MPSImageFeatureChannelFormat) {
     MPSImageFeatureChannelFormat_reserved0 = 5,
     MPSImageFeatureChannelFormatCount,
 };
+
+/// What an image is beyond its edge.
+typedef NS_ENUM(NSUInteger, MPSImageEdgeMode) {
+    MPSImageEdgeModeZero = 0,
+    MPSImageEdgeModeClamp = 1,
+    MPSImageEdgeModeMirror = 2,
+    MPSImageEdgeModeMirrorWithEdge = 3,
+    MPSImageEdgeModeConstant = 4,
+};
+
+typedef struct {
+    NSInteger x, y, z;
+} MPSOffset;
+
+typedef struct {
+    double x, y, z;
+} MPSOrigin;
+
+typedef struct {
+    double width, height, depth;
+} MPSSize;
+
+typedef struct {
+    MPSOrigin origin;
+    MPSSize size;
+} MPSRegion;
+
+typedef struct {
+    NSUInteger x, y, channel;
+} MPSImageCoordinate;
+
+typedef struct {
+    MPSImageCoordinate offset, size;
+} MPSImageRegion;
+
+typedef struct {
+    double scaleX, scaleY, translateX, translateY;
+} MPSScaleTransform;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The whole of an image, however large.
+extern const MTLRegion MPSRectNoClip PMP_SYMBOL(MPSRectNoClip);
+
+#ifdef __cplusplus
+}
+#endif

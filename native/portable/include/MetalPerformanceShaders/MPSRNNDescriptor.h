@@ -8,6 +8,13 @@ typedef NS_ENUM(NSUInteger, MPSRNNSequenceDirection) {
     MPSRNNSequenceDirectionBackward,
 };
 
+/// What becomes of the results of both directions.
+typedef NS_ENUM(NSUInteger, MPSRNNBidirectionalCombineMode) {
+    MPSRNNBidirectionalCombineModeNone = 0,
+    MPSRNNBidirectionalCombineModeAdd,
+    MPSRNNBidirectionalCombineModeConcatenate,
+};
+
 PMP_CLASS(MPSRNNDescriptor)
 @interface MPSRNNDescriptor : NSObject {
     NSUInteger _inputFeatureChannels, _outputFeatureChannels;

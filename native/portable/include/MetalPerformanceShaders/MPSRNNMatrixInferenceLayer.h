@@ -6,20 +6,11 @@
 
 NS_ASSUME_NONNULL_BEGIN
 
-@class PMPRecurrentStack;
-
-typedef NS_ENUM(NSUInteger, MPSRNNBidirectionalCombineMode) {
-    MPSRNNBidirectionalCombineModeNone = 0,
-    MPSRNNBidirectionalCombineModeAdd,
-    MPSRNNBidirectionalCombineModeConcatenate,
-};
+@class PMPRecurrentLayer;
 
 /// The recurrent output h and the memory cell c of each layer of a stack. Only encode methods make states.
 PMP_CLASS(MPSRNNRecurrentMatrixState)
-@interface MPSRNNRecurrentMatrixState : MPSState {
-  @package
-    struct PMPRecurrentStateStorage *_storage;
-}
+@interface MPSRNNRecurrentMatrixState : MPSState
 
 /// nil beyond the last layer, and for the memory cell of a layer without one.
 - (nullable MPSMatrix *)getRecurrentOutputMatrixForLayerIndex:(NSUInteger)layerIndex;
@@ -30,11 +21,7 @@ PMP_CLASS(MPSRNNRecurrentMatrixState)
 /// Row i of every matrix belongs to sequence i; columns are feature channels.
 PMP_CLASS(MPSRNNMatrixInferenceLayer)
 @interface MPSRNNMatrixInferenceLayer : MPSKernel {
-    PMPRecurrentStack *_stack;
-    struct PMPRecurrentStatePool *_statePool;
-    BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
-    BOOL _descends; // the next sequence begins where the last one has ended
-    MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
+    PMPRecurrentLayer *_layer;
 }
 
 /// Of the first layer.

@@ -14,16 +14,32 @@ typedef NS_ENUM(NSUInteger, MPSStateResourceType) {
     MPSStateResourceTypeTexture = 2,
 };
 
-/// The sizes of the resources that a state is to have.
+typedef struct {
+    NSUInteger width, height, depth, arrayLength;
+    MTLPixelFormat pixelFormat;
+    MTLTextureType textureType;
+    MTLTextureUsage usage;
+    NSUInteger _reserved[4];
+} MPSStateTextureInfo;
+
+@class MPSImage;
+@class MPSImageDescriptor;
+@class MPSKernel;
+
+/// The resources that a state is to have: the textures, then the buffers.
 PMP_CLASS(MPSStateResourceList)
 @interface MPSStateResourceList : NSObject {
+    NSMutableArray<MTLTextureDescriptor *> *_textureDescriptors;
     NSMutableArray<NSNumber *> *_bufferSizes;
 }
 
 + (instancetype)resourceList;
+/// Ended by nil.
++ (instancetype)resourceListWithTextureDescriptors:(MTLTextureDescriptor *)d, ... NS_REQUIRES_NIL_TERMINATION;
 /// Sizes in bytes, ended by 0.
 + (instancetype)resourceListWithBufferSizes:(NSUInteger)firstSize, ...;
 - (instancetype)init;
+- (void)appendTexture:(MTLTextureDescriptor *)descriptor;
 - (void)appendBuffer:(NSUInteger)size;
 
 @end
@@ -36,6 +52,7 @@ PMP_CLASS(MPSState)
     struct PMPStateResource *_resources;
     struct PMPTemporary _temporary;
     NSString *_label;
+    struct PMPRecurrentStateStorage *_storage; // of a state that a recurrent layer has made; else NULL
 }
 
 @property (readonly, nonatomic) NSUInteger resourceCount;
@@ -46,12 +63,15 @@ PMP_CLASS(MPSState)
 @property (readonly, nonatomic, retain, nullable) id<MTLResource> resource;
 
 + (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf bufferSize:(size_t)bufferSize;
++ (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf
+                              textureDescriptor:(MTLTextureDescriptor *)descriptor;
 + (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
                                    resourceList:(MPSStateResourceList *)resourceList;
 /// A state without resources, and so not temporary.
 + (instancetype)temporaryStateWithCommandBuffer:(id<MTLCommandBuffer>)cmdBuf;
 
 - (instancetype)initWithDevice:(id<MTLDevice>)device bufferSize:(size_t)bufferSize;
+- (instancetype)initWithDevice:(id<MTLDevice>)device textureDescriptor:(MTLTextureDescriptor *)descriptor;
 - (instancetype)initWithDevice:(id<MTLDevice>)device resourceList:(MPSStateResourceList *)resourceList;
 - (instancetype)initWithResource:(nullable id<MTLResource>)resource;
 - (instancetype)initWithResources:(nullable NSArray<id<MTLResource>> *)resources;
@@ -59,10 +79,19 @@ PMP_CLASS(MPSState)
 
 /// nil where it is not allocated and is not to be.
 - (nullable id<MTLResource>)resourceAtIndex:(NSUInteger)index allocateMemory:(BOOL)allocateMemory;
+/// 0 unless it is a buffer.
 - (NSUInteger)bufferSizeAtIndex:(NSUInteger)index;
+/// All zeros unless it is a texture.
+- (MPSStateTextureInfo)textureInfoAtIndex:(NSUInteger)index;
 - (MPSStateResourceType)resourceTypeAtIndex:(NSUInteger)index;
 - (void)synchronizeOnCommandBuffer:(id<MTLCommandBuffer>)commandBuffer;
 - (NSUInteger)resourceSize;
+
+/// For subclasses that ask for padding around what a kernel makes: the suggestion as it is.
+- (MPSImageDescriptor *)destinationImageDescriptorForSourceImages:(NSArray<MPSImage *> *)sourceImages
+                                                     sourceStates:(nullable NSArray<MPSState *> *)sourceStates
+                                                        forKernel:(MPSKernel *)kernel
+                                              suggestedDescriptor:(MPSImageDescriptor *)inDescriptor;
 
 @end
 

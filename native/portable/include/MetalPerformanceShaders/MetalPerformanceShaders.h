@@ -4,6 +4,7 @@
 #import <MetalPerformanceShaders/MPSDevice.h>
 #import <MetalPerformanceShaders/MPSKeyedUnarchiver.h>
 #import <MetalPerformanceShaders/MPSKernel.h>
+#import <MetalPerformanceShaders/MPSImage.h>
 #import <MetalPerformanceShaders/MPSState.h>
 #import <MetalPerformanceShaders/MPSMatrix.h>
 #import <MetalPerformanceShaders/MPSVector.h>
@@ -15,3 +16,5 @@
 #import <MetalPerformanceShaders/MPSLSTMDescriptor.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixId.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixInferenceLayer.h>
+#import <MetalPerformanceShaders/MPSCNNKernel.h>
+#import <MetalPerformanceShaders/MPSRNNImageInferenceLayer.h>

@@ -1,0 +1,9 @@
+#import "PMPEncoding.h"
+
+void PMPRaiseAtStep(PMPEncoding encoding, NSString *name, NSUInteger step, NSString *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    NSString *text = [[[NSString alloc] initWithFormat:format arguments:arguments] autorelease];
+    va_end(arguments);
+    PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"%@[%lu]: %@", name, (unsigned long)step, text);
+}

@@ -1,0 +1,5 @@
+from pymps._inference_layer cimport InferenceLayer
+
+
+cdef class ImageInferenceLayer(InferenceLayer):
+    pass
