@@ -1,4 +1,4 @@
-"""The convolution of images in float64, on scipy.signal: what the products of reference.py are where rows are images."""
+"""The convolution of images in float64, on scipy.signal: what reference.py has for a product where rows are images."""
 
 import numpy as np
 import numpy.typing as npt
