@@ -54,7 +54,7 @@ def test_modes(device: pymps.Device, rng: Rng, dtype: npt.DTypeLike) -> None:
     assert_bidirectional(device, stack, random_images(rng, (4, *SHAPE, INPUTS), dtype))
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(
     layers=st.lists(
         st.tuples(st.sampled_from(list(conventional.KINDS)), KERNELS, st.integers(1, 9), st.booleans()),

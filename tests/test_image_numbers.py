@@ -39,14 +39,14 @@ def assume_tame(case: ImageCase) -> None:
     assume(all(np.abs(np.nan_to_num(m, nan=0.0)).max(initial=0.0) < 1e4 for h, c in states for m in h + c))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(case=image_cases())
 def test_random_stacks(device: pymps.Device, case: ImageCase) -> None:
     assume_tame(case)
     assert_image_steps(device, case.stack, case.x, case.state)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(case=image_cases(dtypes=(np.float32,)))
 def test_random_streams(device: pymps.Device, case: ImageCase) -> None:
     assume_tame(case)
