@@ -29,7 +29,7 @@ def load_digits() -> Floats:
 
 
 def make_movies(digits: Floats, count: int, rng: np.random.Generator) -> Floats:
-    """Make movies, shape (FRAMES, count, SIDE, SIDE, 1), of digits, places and directions drawn one movie after another.
+    """Make movies, shape (FRAMES, count, SIDE, SIDE, 1); digits, places and directions are drawn movie by movie.
 
     Where digits overlap the brighter pixel shows.
     """
