@@ -320,7 +320,7 @@ cdef pymps_image_descriptor checked_descriptor(object width, object height, obje
 cdef pymps_image_descriptor describe_images(object array):
     """Of an array whose last axes are N, H, W and C, after checking that."""
     cdef pymps_image_descriptor descriptor
-    descriptor.number_of_images, descriptor.height, descriptor.width, descriptor.feature_channels = array.shape[-4:]
+    *_, descriptor.number_of_images, descriptor.height, descriptor.width, descriptor.feature_channels = array.shape
     descriptor.channel_format = <pymps_channel_format><int>format_of(array.dtype)
     return descriptor
 

@@ -3,7 +3,6 @@
 cimport cython
 cimport numpy as cnp
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.string cimport memcmp
 
 import numpy as np
 
@@ -160,13 +159,18 @@ cdef bint is_dense(cnp.ndarray block) noexcept:
     return cnp.PyArray_ISALIGNED(block)
 
 
+cdef bint is_same(const pymps_image_descriptor *a, const pymps_image_descriptor *b) noexcept:
+    return (a.width == b.width and a.height == b.height and a.feature_channels == b.feature_channels
+            and a.number_of_images == b.number_of_images and a.channel_format == b.channel_format)
+
+
 cdef Image staging_image(Staging staging, Device device, const pymps_image_descriptor *descriptor):
     """An image that no other step of this call uses: one of the last call, or a new one."""
     cdef Image image
     cdef Py_ssize_t index
     for index in range(len(staging.idle)):
         image = staging.idle[index]
-        if memcmp(&image.descriptor, descriptor, sizeof(pymps_image_descriptor)) == 0:
+        if is_same(&image.descriptor, descriptor):
             del staging.idle[index]
             break
     else:

@@ -24,10 +24,12 @@ cdef class RecurrentImageState(State):
     ----------
     layer : ImageInferenceLayer
         Whose state it is: no other layer takes it.
-    width, height : int
-        Of its images, in pixels.
+    width : int
+        Pixels of a line of its images.
+    height : int
+        Lines of one.
     number_of_images : int
-        How many images each step has.
+        How many there are.
     """
 
     def recurrent_output(self, layer_index=0):

@@ -20,8 +20,12 @@ cdef class ImageStream(StepStream):
     Attributes
     ----------
     layer : ImageInferenceLayer
-    number_of_images, height, width : int
-        How many images a step has, `N` below, of how many lines, `H`, of how many pixels, `W`.
+    number_of_images : int
+        How many images a step has, `N` below.
+    height : int
+        Lines of an image, `H`.
+    width : int
+        Pixels of a line, `W`.
     """
 
     def __cinit__(self, ImageInferenceLayer layer not None, number_of_images=1, height=1, width=1):

@@ -176,7 +176,7 @@ cdef bint overlaps_itself(object block) except -1:
     """Whether two elements of a block may meet. Rows that interleave count, too."""
     cdef cnp.ndarray array = block
     cdef Py_ssize_t reach = cnp.PyArray_ITEMSIZE(array), stride, length
-    for stride, length in sorted(zip(map(abs, block.strides), block.shape)):
+    for stride, length in sorted([(abs(stride), length) for stride, length in zip(block.strides, block.shape)]):
         if length > 1:
             if stride < reach:
                 return True

@@ -30,8 +30,10 @@ class ConvolutionDescriptor(Immutable):
         The rows, `out`.
     neuron : Neuron, optional
         The activation. None: ``Neuron(NeuronType.NONE)``, the identity.
-    kernel_width, kernel_height : int
-        The pixels that an `ImageInferenceLayer` multiplies for one: `kw` and `kh`. Other layers take 1 x 1 alone.
+    kernel_width : int
+        How many pixels of a line an `ImageInferenceLayer` multiplies for one, `kw`. Other layers take 1 alone.
+    kernel_height : int
+        Of how many lines, `kh`.
 
     Raises
     ------

@@ -20,6 +20,7 @@ WHEELS = ROOT / "build/pyobjc"
 PACKAGES = ["pyobjc-framework-Metal==12.2.2", "pyobjc-framework-MetalPerformanceShaders==12.2.2"]
 
 PYTHON_ENUMS = {
+    "ChannelFormat": "MPSImageFeatureChannelFormat",
     "CommandBufferStatus": "MTLCommandBufferStatus",
     "DataType": "MPSDataType",
     "NeuronType": "MPSCNNNeuronType",

@@ -66,7 +66,7 @@ pymps_status pmp_image_check(const pmp_call *call, const pymps_image_descriptor 
               "max_buffer_length_bytes",
               descriptor->number_of_images, descriptor->width, descriptor->height, descriptor->feature_channels,
               (unsigned long)device.maxBufferLength);
-    return pmp_images_are_linear() ? PYMPS_OK : check_texture(call, descriptor);
+    return check_texture(call, descriptor);
 }
 
 static MPSImageDescriptor *descriptor_object(const pymps_image_descriptor *descriptor, MTLStorageMode storage_mode) {
@@ -111,15 +111,15 @@ pymps_image_descriptor pmp_image_descriptor_of(MPSImage *image) {
 
 pymps_image pmp_image_view(MPSImage *image) {
     pymps_image view = {.image = image, .descriptor = pmp_image_descriptor_of(image)};
-    id<PMPLinearImage> linear = (id<PMPLinearImage>)image;
-    id<MTLBuffer> buffer = [linear respondsToSelector:@selector(linearBuffer)] ? linear.linearBuffer : nil;
+    id<MTLTexture> texture = image.texture;
+    id<MTLBuffer> buffer = pmp_images_are_linear() ? texture.buffer : nil;
     if (buffer != nil && buffer.storageMode == MTLStorageModeShared) {
         view.buffer = buffer;
-        view.offset_bytes = linear.linearBufferOffset;
+        view.offset_bytes = texture.bufferOffset;
         view.start = (uintptr_t)buffer.contents + view.offset_bytes;
         view.end = view.start + pmp_image_bytes(&view.descriptor);
     } else {
-        view.start = (uintptr_t)image.texture; // no buffer's contents lie there
+        view.start = (uintptr_t)texture; // no buffer's contents lie there
         view.end = view.start + 1;
     }
     return view;

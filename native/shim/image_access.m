@@ -38,9 +38,35 @@ void pmp_image_synchronize(MPSImage *image, id<MTLCommandBuffer> command_buffer)
 
 // ---- What it does not see: by way of another image ----
 
+// Slice by slice, by way of a buffer: not every device copies between textures.
 static pymps_status copy(const pmp_call *call, id<MTLCommandBuffer> command_buffer, MPSImage *from, MPSImage *to) {
+    NSUInteger slices = from.texture.arrayLength, row_bytes = from.width * from.pixelSize;
+    NSUInteger slice_bytes = from.height * row_bytes;
+    id<MTLBuffer> staging;
+    PMP_TRY(pmp_staging_make(call, from.device, slices * slice_bytes, &staging));
+    MTLSize size = MTLSizeMake(from.width, from.height, 1);
+    MTLOrigin origin = MTLOriginMake(0, 0, 0);
     return pmp_blit(call, command_buffer, ^(id<MTLBlitCommandEncoder> encoder) {
-        [encoder copyFromTexture:from.texture toTexture:to.texture];
+        for (NSUInteger slice = 0; slice < slices; slice++) {
+            [encoder copyFromTexture:from.texture
+                             sourceSlice:slice
+                             sourceLevel:0
+                            sourceOrigin:origin
+                              sourceSize:size
+                                toBuffer:staging
+                       destinationOffset:slice * slice_bytes
+                  destinationBytesPerRow:row_bytes
+                destinationBytesPerImage:slice_bytes];
+            [encoder copyFromBuffer:staging
+                       sourceOffset:slice * slice_bytes
+                  sourceBytesPerRow:row_bytes
+                sourceBytesPerImage:slice_bytes
+                         sourceSize:size
+                          toTexture:to.texture
+                   destinationSlice:slice
+                   destinationLevel:0
+                  destinationOrigin:origin];
+        }
     });
 }
 
@@ -84,7 +110,7 @@ static pymps_status store(const pmp_call *call, pymps_device *device, MPSImage *
 pymps_status pmp_image_overwrite(const pmp_call *call, pymps_device *device, MPSImage *image, const void *elements) {
     if (elements == NULL) {
         pymps_image_descriptor descriptor = pmp_image_descriptor_of(image);
-        elements = [NSMutableData dataWithLength:pmp_image_bytes(&descriptor)].bytes;
+        elements = ((NSData *)[NSMutableData dataWithLength:pmp_image_bytes(&descriptor)]).bytes;
     }
     return store(call, device, image, true, ^(MPSImage *visible) {
         pmp_image_set(visible, elements);

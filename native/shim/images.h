@@ -16,11 +16,10 @@ PMP_IMAGE_FUNCTIONS(PMP_DECLARE_IMAGE)
 /// What images have beyond Apple's where they can lie in a buffer, one pixel behind the other.
 @protocol PMPLinearImage <NSObject>
 @optional
+/// The texture's `buffer` and `bufferOffset` say so.
 - (instancetype)initWithBuffer:(id<MTLBuffer>)buffer
                         offset:(NSUInteger)offset
                imageDescriptor:(const MPSImageDescriptor *)descriptor;
-@property (readonly) id<MTLBuffer> linearBuffer; // nil: this one lies in none
-@property (readonly) NSUInteger linearBufferOffset;
 @end
 
 struct pymps_image { // owned by its creator; what is encoded retains the texture

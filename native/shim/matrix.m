@@ -149,9 +149,7 @@ static pymps_status blit(const pmp_call *call, id<MTLCommandQueue> queue, void (
     return pmp_finish(call, command_buffer);
 }
 
-// A shared buffer (autoreleased) for what a blit brings or takes.
-static pymps_status make_staging(const pmp_call *call, id<MTLDevice> device, size_t length_bytes,
-                                 id<MTLBuffer> *staging) {
+pymps_status pmp_staging_make(const pmp_call *call, id<MTLDevice> device, size_t length_bytes, id<MTLBuffer> *staging) {
     *staging = [[device newBufferWithLength:length_bytes options:MTLResourceStorageModeShared] autorelease];
     if (*staging == nil)
         return pmp_fail(call, PYMPS_ERROR_MEMORY, 0, "%zu bytes to copy through, more than the device has left",
@@ -167,7 +165,7 @@ static pymps_status fetch(const pmp_call *call, pymps_device *device, const pymp
         size_t begin = offset - offset % blit_bytes, end = offset + span_bytes(matrix);
         size_t length = end - begin + -(end - begin) % blit_bytes;
         id<MTLBuffer> staging;
-        PMP_TRY(make_staging(call, device->device, length, &staging));
+        PMP_TRY(pmp_staging_make(call, device->device, length, &staging));
         PMP_TRY(blit(call, device->queue, ^(id<MTLBlitCommandEncoder> encoder) {
             [encoder copyFromBuffer:buffer sourceOffset:begin toBuffer:staging destinationOffset:0 size:length];
         }));
@@ -218,7 +216,7 @@ pymps_status pmp_matrix_write(const pmp_call *call, pymps_device *device, MPSMat
     size_t length = (matrix.rows - 1) * matrix.rowBytes + matrix.columns * sizeof(float);
     if (buffer.storageMode == MTLStorageModePrivate) {
         id<MTLBuffer> staging;
-        PMP_TRY(make_staging(call, device->device, length, &staging));
+        PMP_TRY(pmp_staging_make(call, device->device, length, &staging));
         fill_rows(staging.contents, matrix, values);
         return blit(call, device->queue, ^(id<MTLBlitCommandEncoder> encoder) {
             [encoder copyFromBuffer:staging sourceOffset:0 toBuffer:buffer destinationOffset:offset size:length];

@@ -221,6 +221,9 @@ pymps_status pmp_float32_buffer(const pmp_call *call, id<MTLDevice> device, size
 - (void)commitAgain;
 @end
 
+/// A shared buffer (autoreleased) for what a blit brings or takes.
+pymps_status pmp_staging_make(const pmp_call *call, id<MTLDevice> device, size_t length_bytes, id<MTLBuffer> *staging)
+    PMP_BACKEND_SYMBOL(pmp_staging_make);
 /// Encodes the commands of `body`.
 pymps_status pmp_blit(const pmp_call *call, id<MTLCommandBuffer> command_buffer,
                       void (^body)(id<MTLBlitCommandEncoder> encoder)) PMP_BACKEND_SYMBOL(pmp_blit);

@@ -124,10 +124,22 @@ static inline pymps_descriptor *lstm_describe(const lstm *lstm, bool half) {
     for (int gate = 0; gate < GATES; gate++) {
         int id = PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS + 4 * gate;
         pymps_neuron neuron = {.type = gate == 2 ? 5 : 3, .a = 1, .b = 1}; /* TanH for the cell gate, else Sigmoid */
-        pymps_weights weights = {lstm->w[gate], PYMPS_FLOAT32, outputs, lstm->inputs, lstm->b[gate],
-                                 neuron,        "W",           NULL,    NULL};
+        pymps_weights weights = {
+            .data = lstm->w[gate],
+            .data_type = PYMPS_FLOAT32,
+            .output_feature_channels = outputs,
+            .input_feature_channels = lstm->inputs,
+            .bias = lstm->b[gate],
+            .neuron = neuron,
+            .label = "W",
+        };
         set_weights(descriptor, id, weights, half);
-        weights = (pymps_weights){lstm->u[gate], PYMPS_FLOAT32, outputs, outputs, NULL, {0}, NULL, NULL, NULL};
+        weights = (pymps_weights){
+            .data = lstm->u[gate],
+            .data_type = PYMPS_FLOAT32,
+            .output_feature_channels = outputs,
+            .input_feature_channels = outputs,
+        };
         set_weights(descriptor, id + 1, weights, half);
         weights.data = lstm->v[gate];
         weights.input_feature_channels = lstm->memory == MEMORY_DIAGONAL ? 1 : outputs;
