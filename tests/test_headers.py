@@ -1,4 +1,4 @@
-"""The portable headers declare what Apple's SDK declares, nothing else, and of the matrix family everything."""
+"""The portable headers declare what Apple's SDK declares, nothing else, and of the classes below everything."""
 
 import importlib.util
 import os
@@ -15,6 +15,8 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 COMPLETE = [
     "MPSCNNConvolutionDataSource",
     "MPSGRUDescriptor",
+    "MPSImage",
+    "MPSImageDescriptor",
     "MPSKernel",
     "MPSLSTMDescriptor",
     "MPSMatrix",
@@ -24,21 +26,21 @@ COMPLETE = [
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
     "MPSState",
+    "MPSStateResourceList",
+    "MPSTemporaryImage",
     "MTLBuffer",
     "MTLCommandBuffer",
+    "MTLTexture",
+    "MTLTextureDescriptor",
 ]
 
 DRAWING = "draws"
-IMAGES = "is about images, which the portable classes do not have"
 PEERS = "is for linked GPUs; the portable device has no peers"
 SHADERS = "is for shaders, which the portable device does not run"
+SPARSE = "is for sparse textures"
+SURFACES = "is for surfaces that a Mac's processes share and show"
 ABSENT = {
-    "MPSState +temporaryStateWithCommandBuffer:textureDescriptor:": IMAGES,
-    "MPSState -destinationImageDescriptorForSourceImages:sourceStates:forKernel:suggestedDescriptor:": IMAGES,
-    "MPSState -initWithDevice:textureDescriptor:": IMAGES,
-    "MPSState -textureInfoAtIndex:": IMAGES,
     "MTLBuffer -newRemoteBufferViewForDevice:": PEERS,
-    "MTLBuffer -newTextureWithDescriptor:offset:bytesPerRow:": IMAGES,
     "MTLBuffer remoteStorageBuffer": PEERS,
     "MTLCommandBuffer -accelerationStructureCommandEncoder": "is for ray tracing",
     "MTLCommandBuffer -blitCommandEncoderWithDescriptor:": "samples a GPU's hardware counters",
@@ -50,9 +52,17 @@ ABSENT = {
     "MTLCommandBuffer -presentDrawable:afterMinimumDuration:": DRAWING,
     "MTLCommandBuffer -presentDrawable:atTime:": DRAWING,
     "MTLCommandBuffer -renderCommandEncoderWithDescriptor:": DRAWING,
-    "MTLCommandBuffer -resourceStateCommandEncoder": "is for sparse textures",
-    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": "is for sparse textures",
+    "MTLCommandBuffer -resourceStateCommandEncoder": SPARSE,
+    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": SPARSE,
     "MTLCommandBuffer logs": SHADERS,
+    "MTLTexture -newRemoteTextureViewForDevice:": PEERS,
+    "MTLTexture -newSharedTextureHandle": SURFACES,
+    "MTLTexture firstMipmapInTail": SPARSE,
+    "MTLTexture iosurface": SURFACES,
+    "MTLTexture iosurfacePlane": SURFACES,
+    "MTLTexture isSparse": SPARSE,
+    "MTLTexture remoteStorageTexture": PEERS,
+    "MTLTexture tailSizeInBytes": SPARSE,
 }
 
 pytestmark = [

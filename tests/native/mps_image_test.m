@@ -1,6 +1,7 @@
 // Images: descriptors, memory, the slices that Metal shows of it, textures and buffers of the caller's.
 #import "mps_image.h"
 #import "PMPBuffer.h"
+#include <sys/resource.h>
 
 static void test_descriptor(void) {
     MPSImageDescriptor *plain = [[[MPSImageDescriptor alloc] init] autorelease];
@@ -343,12 +344,42 @@ static void test_refused_textures(void) {
     CHECK(PMPImagePixelsOf(tight).data == (char *)buffer.contents + 4);
 }
 
+#ifndef __APPLE__ // where the kernel does not enforce the limit
+/// Memory that the system refuses is nil, and is asked for again.
+static void test_out_of_memory(void) {
+    MTLTextureDescriptor *large = [MTLTextureDescriptor texture2DDescriptorWithPixelFormat:MTLPixelFormatRGBA32Float
+                                                                                     width:1024
+                                                                                    height:1024
+                                                                                 mipmapped:NO];
+    large.textureType = MTLTextureType2DArray;
+    large.arrayLength = 2;
+    id<MTLTexture> texture = [[device newTextureWithDescriptor:large] autorelease];
+    MPSImage *image = make_image(MPSImageFeatureChannelFormatFloat32, 1024, 1024, 8, 1);
+    MPSImage *view = [image subImageWithFeatureChannelRange:NSMakeRange(4, 4)];
+    struct rlimit unlimited, limited;
+    getrlimit(RLIMIT_AS, &unlimited);
+    limited = unlimited;
+    limited.rlim_cur = 1 << 20; // less than the process has: nothing more is mapped
+    setrlimit(RLIMIT_AS, &limited);
+    BOOL none = image.texture == nil && view.texture == nil && PMPImagePixelsOf(view).data == NULL;
+    MPSImage *arranged = [[MPSImage alloc] initWithTexture:texture featureChannels:4];
+    id<MTLTexture> another = [device newTextureWithDescriptor:large];
+    setrlimit(RLIMIT_AS, &unlimited);
+    CHECK(none && arranged == nil && another == nil);
+    CHECK(over_texture(texture, 4).numberOfImages == 2 && PMPImagePixelsOf(view).data != NULL);
+    CHECK(view.texture.parentTexture == image.texture);
+}
+#endif
+
 int main(void) {
     void (*const tests[])(void) = {
         test_descriptor,          test_pixel_formats,    test_lazy_memory,
         test_refused_descriptors, test_slices,           test_linear_memory,
         test_over_buffer,         test_over_texture,     test_over_texture_with_contents,
         test_over_texture_twice,  test_refused_textures,
+#ifndef __APPLE__
+        test_out_of_memory,
+#endif
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }
