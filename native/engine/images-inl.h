@@ -133,7 +133,7 @@ class Images {
                 const size_t x = 2 * pair + i - frame.window.left; // too large, too, where it is below zero
                 d[i] = x < frame.width ? from + x * stride : zeros_;
             }
-            TransformPair(d, frame.channels, to + pair * frame.PlaceFloats());
+            TransformPair(d, frame.channels, to + pair * frame.channels, frame.TermFloats());
         }
     }
 
