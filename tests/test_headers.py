@@ -13,6 +13,7 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 
 # Whose members are all declared, but for those below.
 COMPLETE = [
+    "MPSCNNKernel",
     "MPSCNNConvolutionDataSource",
     "MPSGRUDescriptor",
     "MPSImage",
@@ -22,7 +23,9 @@ COMPLETE = [
     "MPSMatrix",
     "MPSMatrixDescriptor",
     "MPSRNNDescriptor",
+    "MPSRNNImageInferenceLayer",
     "MPSRNNMatrixInferenceLayer",
+    "MPSRNNRecurrentImageState",
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
     "MPSState",
@@ -34,12 +37,33 @@ COMPLETE = [
     "MTLTextureDescriptor",
 ]
 
+DESTINATIONS = "is for destinations that a kernel makes itself; recurrent layers are given theirs"
 DRAWING = "draws"
+ONE_IMAGE = "runs a kernel over single images; recurrent layers run over sequences"
 PEERS = "is for linked GPUs; the portable device has no peers"
+RESULT_STATES = "is for the states that kernels leave beside a single image"
 SHADERS = "is for shaders, which the portable device does not run"
 SPARSE = "is for sparse textures"
 SURFACES = "is for surfaces that a Mac's processes share and show"
 ABSENT = {
+    "MPSCNNKernel -appendBatchBarrier": ONE_IMAGE,
+    "MPSCNNKernel -batchEncodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -destinationImageDescriptorForSourceImages:sourceStates:": DESTINATIONS,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -isResultStateReusedAcrossBatch": RESULT_STATES,
+    "MPSCNNKernel -resultStateBatchForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -resultStateForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateBatchForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel padding": DESTINATIONS,
     "MTLBuffer -newRemoteBufferViewForDevice:": PEERS,
     "MTLBuffer remoteStorageBuffer": PEERS,
     "MTLCommandBuffer -accelerationStructureCommandEncoder": "is for ray tracing",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # How far a pixel may be from PyTorch's, from 0 to 1: float32 sums come out differently in another order, and the
 # network goes on from what came out.
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 MOST_ERROR = 0.3  # of the last frame's
 MOVIES_SEED = 1  # train.py's
 MOST_MOVIES = 1000
@@ -108,7 +108,7 @@ def draw_movie(figure: SubFigure, shown: Floats, predicted: Floats, truth: Float
         signed = label == "difference"
         axes_row[0].set_ylabel(label)
         for axes, frame in zip(axes_row, frames, strict=True):
-            axes.imshow(frame, cmap="RdBu_r" if signed else "gray", vmin=-1 if signed else 0, vmax=1)
+            axes.imshow(frame, cmap="RdBu_r" if signed else "gray", vmin=-1 if signed else 0, vmax=1, interpolation="nearest")
             axes.set(xticks=[], yticks=[])
     for n in range(SEEN):
         grid[0][n].set_title(f"frame {n + 1}", fontsize=9)
