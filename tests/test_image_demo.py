@@ -72,7 +72,7 @@ def test_a_wrong_weight_fails(predict: Run, changed_weights: Callable[[Callable[
     """One weight off by a tenth shows in the frames, though not in their errors."""
 
     def nudge(tensors: Tensors) -> None:
-        tensors["lstm1.u"][17, 2, 2, 5] += np.float16(0.1)
+        tensors["lstm0.w"][3, 2, 2, 0] += np.float16(0.1)
 
     ran = predict("--weights", changed_weights(nudge))
     assert ran.returncode == 1

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import reference as ref
-from checking import arrays, assert_step, initial_state
+from checking import arrays, as_float64, assert_step, initial_state
 from conventional import KINDS, full
 from hypothesis import HealthCheck, assume, given, settings
 from image_checking import as_kept, assert_image_steps, image_layer
@@ -34,9 +34,10 @@ def images(rng: Rng, channels: int, steps: int = 3, count: int = 2, height: int 
 
 
 def assume_tame(case: ImageCase) -> None:
-    """Leaves out what runs away: it would leave float16's range, then float32's."""
-    _, states = ref.sequence(as_kept(case.stack), list(case.x.astype(np.float64)), case.state)
-    assume(all(np.abs(np.nan_to_num(m, nan=0.0)).max(initial=0.0) < 1e4 for h, c in states for m in h + c))
+    """Leaves out what runs away, as it would leave float16's range, then float32's; and roots of negative numbers: a
+    NaN may fill the window of a part, which is that of the largest kernel of its gates."""
+    _, states = ref.sequence(as_kept(case.stack), [as_float64(x) for x in case.x], case.state)
+    assume(all(np.abs(np.nan_to_num(m, nan=np.inf)).max(initial=0.0) < 1e4 for h, c in states for m in h + c))
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
@@ -222,6 +223,37 @@ def test_images_know_nothing_of_each_other(device: pymps.Device, rng: Rng, kind:
     y, _ = layer(x)
     assert_within(np.delete(y, 2, axis=1), np.delete(alone, 2, axis=1).astype(np.float64), 2e-6, "beside NaN")
     assert np.isnan(y[:, 2]).all()
+
+
+PIXELS = pytest.mark.parametrize(("row", "column"), [(0, 0), (3, 4), (5, 6), (2, 3)])
+
+
+@PIXELS
+@every_kind
+def test_nan(device: pymps.Device, rng: Rng, kind: str, row: int, column: int) -> None:
+    """It gets where the formulas bring it, through every convolution that there is, and nowhere else."""
+    x = images(rng, 4)
+    x[0, 1, row, column, 2] = np.nan
+    y = np.array(assert_image_steps(device, [full(rng, kind, 4, 9, kernel=(3, 3))], x))
+    assert np.isnan(y[:, 1, row, column]).all()
+    assert not np.isnan(y[:, 0]).any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@PIXELS
+def test_special_values_stay_in_their_window(
+    device: pymps.Device, rng: Rng, row: int, column: int, value: float
+) -> None:
+    """The pixels in whose window they are see them, and no others."""
+    layer = image_layer(device, conventional.single_gate(rng, 4, 9, kernel=(3, 3)))
+    x = images(rng, 4, steps=1, count=1)
+    clean, _ = layer(x)
+    x[0, 0, row, column, 2] = value
+    y, _ = layer(x)
+    sees = np.zeros((6, 7), bool)
+    sees[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
+    np.testing.assert_array_equal((y != clean)[0, 0].all(axis=-1), sees)
+    np.testing.assert_array_equal((y != clean)[0, 0].any(axis=-1), sees)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 40])

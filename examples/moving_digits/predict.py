@@ -86,7 +86,7 @@ def print_errors(errors: Floats, baseline: Floats) -> None:
     """Print a line for each frame that the network made of its own."""
     print("frames ahead   squared error   of the last frame shown")
     for ahead, (own, last) in enumerate(zip(errors, baseline, strict=True), 1):
-        print(f"{ahead:12d}   {own:13.4f}   {last:23.4f}   {'#' * round(50 * own / baseline.max())}")
+        print(f"{ahead:12d}   {own:13.4f}   {last:23.4f}   {'#' * round(50 * np.nan_to_num(own / baseline.max()))}")
 
 
 def draw(path: Path, shown: Floats, predicted: Floats, truth: Floats) -> None:
@@ -108,7 +108,9 @@ def draw_movie(figure: SubFigure, shown: Floats, predicted: Floats, truth: Float
         signed = label == "difference"
         axes_row[0].set_ylabel(label)
         for axes, frame in zip(axes_row, frames, strict=True):
-            axes.imshow(frame, cmap="RdBu_r" if signed else "gray", vmin=-1 if signed else 0, vmax=1, interpolation="nearest")
+            axes.imshow(
+                frame, cmap="RdBu_r" if signed else "gray", vmin=-1 if signed else 0, vmax=1, interpolation="nearest"
+            )
             axes.set(xticks=[], yticks=[])
     for n in range(SEEN):
         grid[0][n].set_title(f"frame {n + 1}", fontsize=9)
