@@ -2,6 +2,7 @@
 # changed.
 #
 #   make demo          streams the digits through a trained LSTM
+#   make image-demo    predicts how moving digits go on, with a trained convolutional LSTM
 #   make test          all tests, in the three modes of the portable backend and on each instruction set
 #   make test-neon     of these the engine's own on NEON, under an emulator
 #   make bench         the benchmarks, as a table of ratios
@@ -29,9 +30,10 @@ SOURCES := setup.py native/Makefile $(wildcard native/*.mk pymps/*.py pymps/*.py
 # The numbers are tested on these too where the machine has them, besides the one that it takes by itself.
 TARGETS = AVX2 SSE4
 NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision quantized bytes sequences stacks stream \
-                                       bidirectional_numbers archived_numbers)
+                                       bidirectional_numbers archived_numbers image_numbers image_sequences \
+                                       image_bidirectional)
 
-.PHONY: demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
+.PHONY: demo image-demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
         bench-baseline bench-plot lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
@@ -39,6 +41,9 @@ build: $(BUILT)
 
 demo: $(BUILT) $(VENV)/.demo
 	$(PYTHON) examples/digits/stream.py
+
+image-demo: $(BUILT) $(VENV)/.demo
+	$(PYTHON) examples/moving_digits/predict.py --output build/moving_digits.png
 
 # Inline, asynchronous, and with storage that the CPU can't see; then each benchmark once, untimed.
 test: $(BUILT) $(VENV)/.test $(VENV)/.demo

@@ -14,12 +14,15 @@ Float32 = npt.NDArray[np.float32]
 # The gates of a kind, in the order in which a Layer stacks them.
 GATES = {"lstm": "ifco", "gru": "zrh", "rnn": "h"}
 SIZES = [(16, 16), (64, 64), (64, 128), (128, 256), (256, 512), (512, 1024)]
+IMAGE_SIZES = [(16, 16, 64), (64, 64, 32)]  # and the images' side
+KERNEL = 3
 
 
 class Case(NamedTuple):
     """What contestants are compared at.
 
-    A step is one step at batch 1 that carries the state along; a call of another workload starts from zeros.
+    A step is one step at batch 1 that carries the state along; a call of another workload starts from zeros. `image` is
+    a step of a convolutional layer: rows are images of `side` x `side` pixels, weights have `kernel` x `kernel` taps.
     """
 
     workload: str
@@ -29,14 +32,33 @@ class Case(NamedTuple):
     steps: int
     batch: int
     threads: int
+    side: int = 1
+    kernel: int = 1
 
     def __str__(self) -> str:
         batch = f"-{self.batch}" if self.batch > 1 else ""
-        return f"{self.kind}-{self.inputs}-{self.outputs}{batch}"
+        image = f"-{self.side}x{self.side}" if self.is_image else ""
+        return f"{self.kind}-{self.inputs}-{self.outputs}{batch}{image}"
+
+    @property
+    def is_image(self) -> bool:
+        return self.workload == "image"
+
+    @property
+    def carries_state(self) -> bool:
+        return self.workload in ("step", "image")
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        return (self.side, self.side) if self.is_image else ()
+
+    @property
+    def kernel_shape(self) -> tuple[int, ...]:
+        return (self.kernel, self.kernel) if self.is_image else ()
 
     @property
     def weights(self) -> int:
-        return len(GATES[self.kind]) * self.outputs * (self.inputs + self.outputs)
+        return len(GATES[self.kind]) * self.outputs * self.kernel**2 * (self.inputs + self.outputs)
 
     @property
     def biases(self) -> int:
@@ -44,8 +66,8 @@ class Case(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of a call's matrix products."""
-        return 2 * self.weights * self.steps * self.batch
+        """Floating-point operations of a call's matrix products, or of its convolutions as they are defined."""
+        return 2 * self.weights * self.steps * self.batch * self.side**2
 
 
 def _cases(workload: str, steps: int, *batches: int) -> list[Case]:
@@ -56,19 +78,24 @@ def step_case(inputs: int, outputs: int, kind: str = "lstm") -> Case:
     return Case("step", kind, inputs, outputs, 1, 1, THREADS)
 
 
+def image_case(inputs: int, outputs: int, side: int) -> Case:
+    return Case("image", "lstm", inputs, outputs, 1, 1, THREADS, side, KERNEL)
+
+
 CASES = {
     "step": _cases("step", 1, 1),
     "sequence": _cases("sequence", 100, 1),
     "batch": _cases("batch", 50, 32, 256),
+    "image": [image_case(*size) for size in IMAGE_SIZES],
 }
 
 
 class Layer:
     """Random weights, and an input.
 
-    x : (T, B, I)
+    x : (T, B, I), or (T, B, H, W, I)
     w_ih, w_hh, bias : (G*O, I), (G*O, O), (G*O,)
-        Stacked by gate, in the order of GATES.
+        Stacked by gate, in the order of GATES. Those of a convolution have two axes more, (G*O, kernel, kernel, I).
     scale : float
         w_ih, w_hh and bias are whole numbers up to 127 times this.
 
@@ -78,15 +105,17 @@ class Layer:
 
     def __init__(self, case: Case, dtype: str) -> None:
         rng = np.random.default_rng([*GATES].index(case.kind) + case.outputs)
-        self.scale = 2.0 ** np.round(np.log2(case.outputs**-0.5 / 127)) * (1.1 if dtype == "int8" else 1)
+        magnitude = (case.outputs * case.kernel**2) ** -0.5
+        self.scale = 2.0 ** np.round(np.log2(magnitude / 127)) * (1.1 if dtype == "int8" else 1)
         self.case = case
-        self.x = (rng.standard_normal((case.steps, case.batch, case.inputs), np.float32) * 32).round() / 32
+        shape = (case.steps, case.batch, *case.image_shape, case.inputs)
+        self.x = (rng.standard_normal(shape, np.float32) * 32).round() / 32
 
         def uniform(*shape: int) -> Float32:
             return rng.integers(-127, 128, shape).astype(np.float32) * np.float32(self.scale)
 
-        self.w_ih = uniform(case.biases, case.inputs)
-        self.w_hh = uniform(case.biases, case.outputs)
+        self.w_ih = uniform(case.biases, *case.kernel_shape, case.inputs)
+        self.w_hh = uniform(case.biases, *case.kernel_shape, case.outputs)
         self.bias = uniform(case.biases)
 
     def stacked(self, weights: Float32, order: str) -> Float32:
@@ -100,7 +129,8 @@ class Layer:
         return np.round(weights / self.scale).astype(np.int8)
 
 
-State = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Float64 = npt.NDArray[np.float64]
+State = tuple[Float64, Float64]
 _REST = 1e-9  # a step that moves no output further than this has come to rest
 
 
@@ -113,18 +143,18 @@ class Reference:
 
     def __init__(self, layer: Layer, rows: list[int], *, reset_after: bool = False) -> None:
         w_ih, bias = layer.w_ih.astype(np.float64), layer.bias.astype(np.float64)
-        self._u = layer.w_hh.astype(np.float64).T
-        self._wx = layer.x[:, rows].astype(np.float64) @ w_ih.T + bias
+        self._u = layer.w_hh.astype(np.float64)
+        self._wx = _product(layer.x[:, rows].astype(np.float64), w_ih) + bias
         self._step: Callable[..., State] = {
             "lstm": self._lstm,
             "gru": self._gru_reset_after if reset_after else self._gru,
             "rnn": self._rnn,
         }[layer.case.kind]
-        zeros = np.zeros((len(rows), layer.case.outputs))
+        zeros = np.zeros((len(rows), *layer.case.image_shape, layer.case.outputs))
         self._state = zeros, zeros
         self._outputs = [zeros]
 
-    def output_after(self, steps: int) -> npt.NDArray[np.float64]:
+    def output_after(self, steps: int) -> Float64:
         """h after so many steps from zeros, shape (rows, O), its inputs over and over; one input comes to rest."""
         while len(self._outputs) <= steps and not self._rests():
             self._state = self._step(self._wx[(len(self._outputs) - 1) % len(self._wx)], *self._state)
@@ -135,28 +165,38 @@ class Reference:
         h = self._outputs[-2:]
         return len(self._wx) == 1 and len(h) == 2 and bool(np.abs(h[1] - h[0]).max() < _REST)
 
-    def _lstm(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+    def _lstm(self, wx: Float64, *state: Float64) -> State:
         h, c = state
-        i, f, g, o = np.split(wx + h @ self._u, 4, axis=1)
+        i, f, g, o = np.split(wx + _product(h, self._u), 4, axis=-1)
         c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
         return _sigmoid(o) * np.tanh(c), c
 
-    def _gru(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+    def _gru(self, wx: Float64, *state: Float64) -> State:
         h, c = state
-        (wx_z, wx_r, wx_h), (u_z, u_r, u_h) = np.split(wx, 3, axis=1), np.split(self._u, 3, axis=1)
-        z, r = _sigmoid(wx_z + h @ u_z), _sigmoid(wx_r + h @ u_r)
-        return (1 - z) * np.tanh(wx_h + (r * h) @ u_h) + z * h, c
+        (wx_z, wx_r, wx_h), (u_z, u_r, u_h) = np.split(wx, 3, axis=-1), np.split(self._u, 3)
+        z, r = _sigmoid(wx_z + _product(h, u_z)), _sigmoid(wx_r + _product(h, u_r))
+        return (1 - z) * np.tanh(wx_h + _product(r * h, u_h)) + z * h, c
 
-    def _gru_reset_after(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+    def _gru_reset_after(self, wx: Float64, *state: Float64) -> State:
         h, c = state
-        (wx_z, wx_r, wx_h), (uh_z, uh_r, uh_h) = np.split(wx, 3, axis=1), np.split(h @ self._u, 3, axis=1)
+        (wx_z, wx_r, wx_h), (uh_z, uh_r, uh_h) = np.split(wx, 3, axis=-1), np.split(_product(h, self._u), 3, axis=-1)
         z, r = _sigmoid(wx_z + uh_z), _sigmoid(wx_r + uh_r)
         return (1 - z) * np.tanh(wx_h + r * uh_h) + z * h, c
 
-    def _rnn(self, wx: npt.NDArray[np.float64], *state: npt.NDArray[np.float64]) -> State:
+    def _rnn(self, wx: Float64, *state: Float64) -> State:
         h, c = state
-        return np.tanh(wx + h @ self._u), c
+        return np.tanh(wx + _product(h, self._u)), c
 
 
-def _sigmoid(z: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _product(x: Float64, weights: Float64) -> Float64:
+    """Weights (O, I) applied to each row of x; or (O, kernel, kernel, I), a convolution of images (..., H, W, I)."""
+    if weights.ndim == 2:
+        return x @ weights.T
+    taps = weights.shape[1:3]
+    padding = [(0, 0)] * (x.ndim - 3) + [(size // 2, size // 2) for size in taps] + [(0, 0)]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(x, padding), taps, axis=(-3, -2))
+    return np.tensordot(windows, weights, axes=([-2, -1, -3], [1, 2, 3]))
+
+
+def _sigmoid(z: Float64) -> Float64:
     return 1 / (1 + np.exp(-z))

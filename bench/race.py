@@ -54,7 +54,7 @@ class Race:
         benchmark.extra_info["flops"] = PEAK_FLOPS if contestant == PEAK else case.flops
         error = entrant.check()
         if isinstance(entrant, Peer):
-            if case.workload == "step":
+            if case.carries_state:
                 error = entrant.check_first_steps(8)
             benchmark.extra_info["error"] = error
 
@@ -72,7 +72,7 @@ def _load(case: Case, contestant: Contestant, layers: dict[str, Layer]) -> Peer 
 
 def entrants(workload: str) -> pytest.MarkDecorator:
     """Parametrizes a test by `race` and `contestant`, each with each that enters it."""
-    beside = {"step": LIMITS, "sequence": [], "batch": [PEAK]}[workload]
+    beside = {"step": LIMITS, "sequence": [], "batch": [PEAK], "image": [PEAK]}[workload]
     return pytest.mark.parametrize(
         ("race", "contestant"),
         [

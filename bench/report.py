@@ -62,10 +62,11 @@ def races_of(entries: Iterable[Entry]) -> dict[tuple[str, str, int], dict[tuple[
 
 def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]) -> str:
     """pymps, what it can be at best, and who comes next."""
-    beside = {"step": "/limit", "sequence": "", "batch": "of peak"}[workload]
+    beside = {"step": "/limit", "sequence": "", "batch": "of peak", "image": "of peak"}[workload]
+    extra = {"batch": ["batch"], "image": ["side"]}.get(workload, [])
     rows = []
-    for (inputs, outputs, batch), race in races.items():
-        for weights, dtypes in WEIGHTS.items():
+    for (inputs, outputs, _), race in races.items():
+        for weights, dtypes in _widths(race):
             own = _own(race, dtypes)
             best = _fastest_peer(race, dtypes)
             cells = {"": None, "/limit": _over_limit(race, own), "of peak": _share_of_peak(race, own)}[beside]
@@ -73,7 +74,7 @@ def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]
                 [
                     str(inputs),
                     str(outputs),
-                    *([str(batch)] if workload == "batch" else []),
+                    *(str(_info(race)[name]) for name in extra),
                     weights,
                     str(own["stats"]["rounds"]) if own else "-",
                     _time(own, 1e6),
@@ -82,7 +83,7 @@ def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]
                     _ratio(race[best], own) if best else "-",
                 ]
             )
-    header = ["inputs", "outputs", *(["batch"] if workload == "batch" else []), "weights", "rounds", "pymps µs"]
+    header = ["inputs", "outputs", *extra, "weights", "rounds", "pymps µs"]
     header += [f"pymps{beside}" if beside == "/limit" else beside] if beside else []
     return f"{what}\n" + table([*header, "best peer", "its time/pymps"], rows)
 
@@ -92,7 +93,7 @@ def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
     names = list(dict.fromkeys(peer for race in races.values() for peer, _ in race if peer not in NOT_PEERS))
     rows = []
     for size, race in races.items():
-        for weights, dtypes in WEIGHTS.items():
+        for weights, dtypes in _widths(race):
             own = _own(race, dtypes)
             cells = [
                 " ".join(f"{_ratio(race[name, dtype], own)}{_mark(dtype)}" for dtype in dtypes if (name, dtype) in race)
@@ -124,6 +125,18 @@ def _start_tables(entries: Iterable[Entry]) -> list[str]:
     ]
     title = "Start in ms, each run in a new process: median (interquartile range)\n"
     return [title + table(["", "runs", "ms"], rows)] if rows else []
+
+
+def _info(race: Race) -> dict[str, Any]:
+    """What all of a race have in common."""
+    info: dict[str, Any] = next(iter(race.values()))["extra_info"]
+    return info
+
+
+def _widths(race: Race) -> list[tuple[str, tuple[str, ...]]]:
+    """The widths of weights that anyone but the limits took part with: of images, float32's alone."""
+    present = {dtype for peer, dtype in race if peer not in ("limit", "peak")}
+    return [(weights, dtypes) for weights, dtypes in WEIGHTS.items() if present & set(dtypes)]
 
 
 def _own(race: Race, dtypes: Iterable[str]) -> Entry | None:

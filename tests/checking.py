@@ -60,7 +60,12 @@ def inference_layer(device: pymps.Device, *stack: Layer) -> pymps.MatrixInferenc
 
 def as_float32(part: Sequence[Array]) -> list[npt.NDArray[np.float32] | None]:
     """What a layer takes for its h or c: None where there is none."""
-    return [m.astype(np.float32) if m.shape[1] else None for m in part]
+    return [m.astype(np.float32) if m.shape[-1] else None for m in part]
+
+
+def as_float64(x: npt.NDArray[np.generic]) -> Array:
+    """What a layer takes x for: whole numbers without a sign, as images may have them, are from 0 to 1."""
+    return x.astype(np.float64) / (np.iinfo(x.dtype).max if x.dtype.kind == "u" else 1)
 
 
 def initial_state(layer: pymps.MatrixInferenceLayer, state: State | None) -> pymps.RecurrentState | None:
@@ -77,7 +82,7 @@ def _cell(state: pymps.RecurrentState, index: int) -> Array:
     try:
         return state.memory_cell(index).astype(np.float64)
     except ValueError:  # where none is expected: the reference has no columns there
-        return np.zeros((state.batch, 0))
+        return np.zeros((*state.recurrent_output(index).shape[:-1], 0))
 
 
 def assert_state(actual: pymps.RecurrentState, expected: State, tolerance: float, what: str) -> None:
@@ -99,7 +104,7 @@ def assert_step(
     Each layer's reference starts from what pymps itself had: its own last state, and what the layer below really put
     out. So errors are those of one step, however the recurrence may amplify them later.
     """
-    after, rows, signal = arrays(state), len(x), x.astype(np.float64)
+    after, rows, signal = arrays(state), len(x), as_float64(x)
     for index, layer in enumerate(map(with_rounded_weights, stack)):
         old, results = ([part[index] for part in parts] for parts in (before, after))
         start = signal, *(m[:rows] for m in old)

@@ -2,6 +2,9 @@
 
 It shares no code with pymps and computes in the plainest way. Letters are Apple's: W, U, V are the input, recurrent
 and memory weights, b the bias; x, h0, c0 come in, h1, c1 go out. A missing weight or bias is None, its term absent.
+
+Rows may be images: then arrays have the shape (N, H, W, channels) and weights (out, height, width, in), and a product
+is a convolution.
 """
 
 import math
@@ -11,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from image_reference import convolution
 
 Array = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32] | npt.NDArray[np.float16]
@@ -166,8 +170,9 @@ class SingleGate(Layer):
 
 
 def product(x: Array, weights: Weights) -> Array:
-    """Weights (out, in) applied to each row of x: y = x W^T."""
-    return np.asarray(x, np.float64) @ weights.astype(np.float64).T
+    """Weights (out, in) applied to each row of x: y = x W^T. Weights with a height and a width convolve images."""
+    x, weights = np.asarray(x, np.float64), weights.astype(np.float64)
+    return convolution(x, weights) if weights.ndim == 4 else x @ weights.T
 
 
 def recurrent_terms(gate: Gate, h: Array, m: Array | None = None) -> Array:
@@ -224,7 +229,7 @@ _STEPS = {LSTM: lstm_step, GRU: gru_step, SingleGate: single_gate_step}
 
 
 def step(layer: Layer, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
-    """h1, c1 of one step; x is (B, inputs), h0 is (B, outputs), c0 is (B, cells)."""
+    """h1, c1 of one step; x is (B, inputs), h0 is (B, outputs), c0 is (B, cells). Of images B is N, H, W."""
     with np.errstate(all="ignore"):
         return _STEPS[type(layer)](layer, x, h0, c0)
 
@@ -232,13 +237,14 @@ def step(layer: Layer, x: Array, h0: Array, c0: Array) -> tuple[Array, Array]:
 State = tuple[list[Array], list[Array]]  # h and c, one array per layer
 
 
-def zero_state(stack: Sequence[Layer], batch: int) -> State:
-    return [np.zeros((batch, layer.outputs)) for layer in stack], [np.zeros((batch, layer.cells)) for layer in stack]
+def zero_state(stack: Sequence[Layer], *shape: int) -> State:
+    """`shape` is the batch, of images N, H and W."""
+    return [np.zeros((*shape, layer.outputs)) for layer in stack], [np.zeros((*shape, layer.cells)) for layer in stack]
 
 
 def sequence(stack: Sequence[Layer], x: Sequence[Array], state: State | None = None) -> tuple[list[Array], list[State]]:
     """The outputs and the states after each step. A row that a step does not have keeps its state."""
-    h, c = zero_state(stack, max(map(len, x))) if state is None else state
+    h, c = zero_state(stack, max(map(len, x)), *x[0].shape[1:-1]) if state is None else state
     outputs, states = [], []
     for x_t in x:
         h, c = [m.copy() for m in h], [m.copy() for m in c]

@@ -4,9 +4,10 @@ Hypothesis chooses structure (what is present, which neuron, which sizes); numbe
 by Hypothesis, because drawing thousands of floats one by one would take most of the time.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,16 @@ from reference import GRU, LSTM, Array, Gate, Layer, Neuron, SingleGate, State, 
 
 # One below, at and above the widths of SIMD vectors and of the engine's blocks; and the smallest.
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 65)
+
+
+class Shapes(NamedTuple):
+    """The numbers of channels that a layer may have, and the (height, width) of a weight's kernel; () for matrices."""
+
+    channels: tuple[int, ...]
+    kernels: st.SearchStrategy[tuple[int, ...]]
+
+
+MATRICES = Shapes(SIZES, st.just(()))
 
 # Ranges of a, b and c in which a neuron stays defined and does not amplify: |f'| is about 1 at most where the
 # pre-activations of these strategies lie, within about 4 of 0. What a neuron ignores is drawn from IGNORED.
@@ -58,13 +69,18 @@ def random_neuron(rng: np.random.Generator, kind: int, channels: int) -> Neuron:
 
 def random_weights(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float32) -> Weights:
     """Weights whose product with inputs around 1 is around 1 at most."""
-    fan_in = shape[-1] if len(shape) == 2 else 9  # diagonal peepholes, on cells that may be well above 1
+    fan_in = math.prod(shape[1:]) if len(shape) > 1 else 9  # diagonal peepholes, on cells that may be well above 1
     return (rng.standard_normal(shape) * (rng.uniform(0.25, 0.75) / np.sqrt(fan_in))).astype(dtype)
 
 
 @st.composite
 def gates(
-    draw: st.DrawFn, inputs: int, outputs: int, memory: tuple[int, ...] | None = None, types: Types | None = None
+    draw: st.DrawFn,
+    inputs: int,
+    outputs: int,
+    memory: tuple[int, ...] | None = None,
+    types: Types | None = None,
+    kernels: st.SearchStrategy[tuple[int, ...]] = MATRICES.kernels,
 ) -> Gate:
     """Each weight absent or present, in float32 or float16; V of shape `memory`. With `types`, W is always there."""
     rng = draw(seeds)
@@ -72,7 +88,8 @@ def gates(
     def weights(shape: tuple[int, ...] | None, required: bool = False) -> Weights | None:
         if shape is None or not (required or draw(mostly)):
             return None
-        return random_weights(rng, shape, draw(st.sampled_from(("f4", "f2"))))
+        kernel = draw(kernels) if len(shape) > 1 else ()
+        return random_weights(rng, (shape[0], *kernel, *shape[1:]), draw(st.sampled_from(("f4", "f2"))))
 
     gate = Gate(weights((outputs, inputs), types is not None), weights((outputs, outputs)), weights(memory))
     if gate.W is None:  # bias and neuron come with the input weights, or not at all
@@ -82,23 +99,23 @@ def gates(
 
 
 @st.composite
-def channels(draw: st.DrawFn, inputs: int) -> tuple[int, dict[str, bool]]:
+def channels(draw: st.DrawFn, inputs: int, shapes: Shapes) -> tuple[int, dict[str, bool]]:
     """The outputs of a layer for `inputs` input channels, and the options that all kinds have."""
     unit_input, use_float32_weights = draw(st.booleans()), draw(st.booleans())
     options = {"unit_input": unit_input, "use_float32_weights": use_float32_weights}
-    return inputs if unit_input else draw(st.sampled_from(SIZES)), options
+    return inputs if unit_input else draw(st.sampled_from(shapes.channels)), options
 
 
 @st.composite
-def lstms(draw: st.DrawFn, inputs: int) -> LSTM:
+def lstms(draw: st.DrawFn, inputs: int, shapes: Shapes = MATRICES) -> LSTM:
     """Any LSTM layer for `inputs` input channels."""
-    outputs, options = draw(channels(inputs))
+    outputs, options = draw(channels(inputs, shapes))
     diagonal = draw(st.booleans())
     memory = (outputs,) if diagonal else (outputs, outputs)
     return LSTM(
         inputs,
         outputs,
-        *(draw(gates(inputs, outputs, memory)) for _ in range(4)),
+        *(draw(gates(inputs, outputs, memory, kernels=shapes.kernels)) for _ in range(4)),
         memory_weights_are_diagonal=diagonal,
         cell_to_output=random_neuron(draw(seeds), draw(shared_neuron_types), outputs),
         **options,
@@ -106,16 +123,16 @@ def lstms(draw: st.DrawFn, inputs: int) -> LSTM:
 
 
 @st.composite
-def grus(draw: st.DrawFn, inputs: int) -> GRU:
+def grus(draw: st.DrawFn, inputs: int, shapes: Shapes = MATRICES) -> GRU:
     """Any GRU layer for `inputs` input channels. Where p is not 1, z stays where (1 - z^p)^(1/p) is a number."""
-    outputs, options = draw(channels(inputs))
+    outputs, options = draw(channels(inputs, shapes))
     p = draw(st.sampled_from((1.0, 1.0, 1.0, 0.5, 1.5, 2.0, 3.0)))
     return GRU(
         inputs,
         outputs,
-        draw(gates(inputs, outputs, types=None if p == 1 else unit_neuron_types)),
-        draw(gates(inputs, outputs)),
-        draw(gates(inputs, outputs, memory=(outputs, outputs))),
+        draw(gates(inputs, outputs, types=None if p == 1 else unit_neuron_types, kernels=shapes.kernels)),
+        draw(gates(inputs, outputs, kernels=shapes.kernels)),
+        draw(gates(inputs, outputs, memory=(outputs, outputs), kernels=shapes.kernels)),
         gate_pnorm_value=p,
         flip_output_gates=draw(st.booleans()),
         **options,
@@ -123,22 +140,22 @@ def grus(draw: st.DrawFn, inputs: int) -> GRU:
 
 
 @st.composite
-def single_gates(draw: st.DrawFn, inputs: int) -> SingleGate:
+def single_gates(draw: st.DrawFn, inputs: int, shapes: Shapes = MATRICES) -> SingleGate:
     """Any single gate layer for `inputs` input channels."""
-    outputs, options = draw(channels(inputs))
-    return SingleGate(inputs, outputs, draw(gates(inputs, outputs)), **options)
+    outputs, options = draw(channels(inputs, shapes))
+    return SingleGate(inputs, outputs, draw(gates(inputs, outputs, kernels=shapes.kernels)), **options)
 
 
-def layers(inputs: int) -> st.SearchStrategy[Layer]:
-    return st.one_of(lstms(inputs), grus(inputs), single_gates(inputs))
+def layers(inputs: int, shapes: Shapes = MATRICES) -> st.SearchStrategy[Layer]:
+    return st.one_of(kind(inputs, shapes) for kind in (lstms, grus, single_gates))
 
 
 @st.composite
-def stacks(draw: st.DrawFn, count: int) -> list[Layer]:
+def stacks(draw: st.DrawFn, count: int, shapes: Shapes = MATRICES) -> list[Layer]:
     """`count` layers of any kinds, each fitting the one below."""
-    stack = [draw(layers(draw(st.sampled_from(SIZES))))]
+    stack = [draw(layers(draw(st.sampled_from(shapes.channels)), shapes))]
     while len(stack) < count:
-        stack.append(draw(layers(stack[-1].outputs)))
+        stack.append(draw(layers(stack[-1].outputs, shapes)))
     return stack
 
 
@@ -158,9 +175,11 @@ class Case:
         printer.text(repr(self))
 
 
-def random_state(rng: np.random.Generator, stack: list[Layer], batch: int) -> State:
+def random_state(rng: np.random.Generator, stack: list[Layer], *shape: int) -> State:
+    """`shape` is the batch, of images N, H and W."""
+
     def random(channels: int) -> Array:
-        return rng.standard_normal((batch, channels)).astype(np.float32).astype(np.float64)
+        return rng.standard_normal((*shape, channels)).astype(np.float32).astype(np.float64)
 
     return [random(layer.outputs) for layer in stack], [random(layer.cells) for layer in stack]
 

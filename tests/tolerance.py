@@ -88,8 +88,9 @@ def integer_error(layer: Layer, gate: Gate, h: Array) -> Array | float:
 
 def gate_sum(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHING) -> Inexact:
     """What goes into a gate's neuron. The roundings of a sum take a random walk."""
-    steps = max(1.0, math.sqrt(layer.inputs + layer.outputs) / 2)
     present = {name: getattr(gate, name) for name in "WUVb" if getattr(gate, name) is not None}
+    taps = max((math.prod(weights.shape[1:3]) for weights in present.values() if weights.ndim == 4), default=1)
+    steps = max(1.0, math.sqrt(taps * (layer.inputs + layer.outputs)) / 2)
     positive = replace(gate, **{name: np.abs(numbers) for name, numbers in present.items()})
     magnitude = pre_activation(layer, positive, np.abs(x), np.abs(h.value), np.abs(m.value))
     carried = recurrent_terms(positive, *(np.broadcast_to(part.error, part.value.shape) for part in (h, m)))

@@ -1,4 +1,7 @@
-"""Who is measured: one module for each package, whose `PEERS` are classes of layers that are ready to run."""
+"""Who is measured: one module for each package, whose `PEERS` are classes of layers that are ready to run.
+
+Convolutional layers have modules of the same names in `images`.
+"""
 
 import importlib
 from abc import abstractmethod
@@ -9,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.cases import CASES, GATES, Array, Case, Layer, Reference
+from bench.cases import GATES, Array, Case, Layer, Reference
 
 # Of the output's scale. Some compute in float16 too, or round activations to 8 bits.
 TOLERANCE = {"float32": 1e-5, "float16": 6e-2, "bfloat16": 6e-2, "int8": 6e-2}
@@ -44,7 +47,7 @@ class Peer:
     @property
     @abstractmethod
     def y(self) -> Array:
-        """The output of the last call, shape (T, B, O)."""
+        """The output of the last call, shape (T, B, O) or (T, B, H, W, O)."""
 
     @abstractmethod
     def clear_state(self) -> None:
@@ -65,7 +68,7 @@ class Peer:
         case = self.case
         rows = sorted({0, case.batch // 2, case.batch - 1})
         reference = _reference(case, self.dtype == "int8", self.reset_after and case.kind == "gru")
-        first = self.calls if case.workload == "step" else 1
+        first = self.calls if case.carries_state else 1
         expected = np.stack([reference.output_after(first + step) for step in range(case.steps)])
         error = float(np.abs(self.y[:, rows] - expected).max() / np.abs(expected).max())
         assert error <= self.tolerance[self.dtype], f"{error:.2g} from the reference"
@@ -101,7 +104,8 @@ class Contestant(NamedTuple):
         return f"{self.peer}-{self.dtype}"
 
     def load(self, layer: Layer) -> Peer:
-        module = importlib.import_module(f"bench.peers.{self.peer.partition('-')[0]}")
+        package = "bench.peers.images" if layer.case.is_image else "bench.peers"
+        module = importlib.import_module(f"{package}.{self.peer.partition('-')[0]}")
         peer: Peer = module.PEERS[self.peer](layer, self.dtype)
         return peer
 
@@ -111,7 +115,7 @@ class _Entry(NamedTuple):
 
     peer: str
     dtypes: Sequence[str]
-    workloads: Sequence[str] = tuple(CASES)
+    workloads: Sequence[str] = ("step", "sequence", "batch")
     kinds: Sequence[str] = tuple(GATES)
 
 
@@ -129,6 +133,7 @@ _ENTRIES = [
     _Entry("mlx", ["float32", "bfloat16"], ["step", "sequence"]),
     _Entry("litert-fused", ["float32", "int8"], ["step", "sequence"], ["lstm", "rnn"]),
     _Entry("litert-dense", ["float32", "float16", "int8"]),
+    *(_Entry(peer, ["float32"], ["image"]) for peer in ("pymps", "torch", "torch-compiled", "onnxruntime", "openvino")),
 ]
 
 

@@ -13,13 +13,13 @@ from bench import THREADS
 from bench.cases import Array, Layer
 from bench.peers import Peer
 
-_CONFIG = {
+CONFIG = {
     "PERFORMANCE_HINT": "LATENCY",
     "NUM_STREAMS": 1,
     "INFERENCE_NUM_THREADS": THREADS,
     "ENABLE_CPU_PINNING": False,  # the process is pinned as a whole
 }
-_PRECISIONS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {}}
+PRECISIONS = {"float32": {"INFERENCE_PRECISION_HINT": "f32"}, "bfloat16": {}}
 _ORDERS = {"lstm": "fico", "gru": "zrh", "rnn": "h"}
 _RNN_OPTIONS: list[Any] = [["tanh"], [], []]
 _CELLS: dict[str, Any] = {
@@ -79,7 +79,7 @@ class _OpenVino(Peer):
         else:
             model, self._x = _sequence_model(layer, options), np.ascontiguousarray(layer.x.swapaxes(0, 1))
             self._y = np.empty((case.batch, 1, case.steps, case.outputs), np.float32)
-        compiled = openvino.Core().compile_model(model, "CPU", _CONFIG | _PRECISIONS[dtype])
+        compiled = openvino.Core().compile_model(model, "CPU", CONFIG | PRECISIONS[dtype])
         self._request = compiled.create_infer_request()
         self._request.set_input_tensor(openvino.Tensor(self._x, shared_memory=True))
         self._request.set_output_tensor(openvino.Tensor(self._y, shared_memory=True))
