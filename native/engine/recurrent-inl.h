@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "engine/batch-inl.h"
 #include "engine/byte_rows-inl.h"
 #include "engine/images-inl.h"
 #include "engine/layer.h"
@@ -50,9 +51,6 @@ struct StepInput {
 
 inline constexpr size_t kChunkTiles = kChunkRows / kTileRows;
 static_assert(kChunkRows % kTileRows == 0, "a chunk is whole tiles");
-
-/* How many times as fast as a single row the rows of a batch are done, and more. */
-inline constexpr size_t kBatchGain = 8;
 
 class RecurrentLayer : public pymps_engine_layer {
   public:
@@ -187,38 +185,6 @@ inline Teamwork RecurrentLayer::ShareWork(const pymps_engine_sequence &sequence,
     return Teamwork(team, Work(std::min(rows, kChunkRows), columns), Work(rows, columns));
 }
 
-/* Steps of all rows before `row`. */
-inline size_t RowSteps(const pymps_engine_sequence &sequence, size_t row) {
-    size_t count = 0;
-    for (size_t step = 0; step < sequence.steps; ++step)
-        count += std::min(sequence.x[step].rows, row);
-    return count;
-}
-
-/* The tiles of one thread: each thread has about as many steps of rows to do, whenever these end. */
-inline Share TilesOf(const pymps_engine_sequence &sequence, const RowTiles &rows, size_t thread, size_t threads) {
-    const size_t all = RowSteps(sequence, rows.rows());
-    const auto first_of = [&](size_t sharer) {
-        size_t tile = 0;
-        while (tile < rows.count() && RowSteps(sequence, rows.Begin(tile)) < all * sharer / threads)
-            ++tile;
-        return tile;
-    };
-    return {first_of(thread), thread + 1 < threads ? first_of(thread + 1) : rows.count()};
-}
-
-/* Whether no thread would have much more to do than another: a fork and a join in each step cost about as much. */
-inline bool IsEven(const pymps_engine_sequence &sequence, const RowTiles &rows, size_t threads) {
-    const size_t all = RowSteps(sequence, rows.rows());
-    for (size_t thread = 0; thread < threads; ++thread) {
-        const RowTiles own = rows.Part(TilesOf(sequence, rows, thread, threads));
-        const size_t end = own.begin() + own.rows();
-        if (4 * threads * (RowSteps(sequence, end) - RowSteps(sequence, own.begin())) > 5 * all)
-            return false;
-    }
-    return true;
-}
-
 inline State RecurrentLayer::StateAt(const State &state, size_t row) const {
     const size_t offset = row * shape_.stride;
     return {state.h + offset, shape_.has_memory_cell ? state.c + offset : nullptr};
@@ -345,8 +311,8 @@ inline void RecurrentLayer::RunBatch(const pymps_engine_sequence &sequence, void
 }
 
 /* All steps of some rows of a batch. The workspace begins at them. */
-inline void RecurrentLayer::RunRows(const pymps_engine_sequence &sequence, const RowTiles &rows, const Workspace &workspace,
-                                    const Teamwork &teamwork) const {
+inline void RecurrentLayer::RunRows(const pymps_engine_sequence &sequence, const RowTiles &rows,
+                                    const Workspace &workspace, const Teamwork &teamwork) const {
     const auto state_of = [&](const pymps_engine_state &all) {
         const size_t begin = rows.begin() * all.row_floats;
         return pymps_engine_state{all.h + begin, shape_.has_memory_cell ? all.c + begin : nullptr, all.row_floats};

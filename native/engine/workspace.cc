@@ -5,8 +5,8 @@ namespace pymps::engine {
 size_t Workspace::Bytes(const WorkspaceShape &shape, size_t rows, size_t step_rows) {
     // The blocks are rounded up to a few bytes more than their rows take.
     size_t step = 0;
-    for (size_t size : {shape.inputs, shape.gates, shape.scratch, QuantizedRowBytes(shape.inputs),
-                        QuantizedRowBytes(shape.outputs)})
+    for (size_t size :
+         {shape.inputs, shape.gates, shape.scratch, QuantizedRowBytes(shape.inputs), QuantizedRowBytes(shape.outputs)})
         step = AddSizes(step, size);
     const size_t floats = AddSizes(MultiplySizes(rows, MultiplySizes(4, shape.stride)), MultiplySizes(step_rows, step));
     if (MultiplySizes(floats, sizeof(float)) > SIZE_MAX / 2)
