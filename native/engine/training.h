@@ -57,7 +57,7 @@ void pymps_engine_training_forward(const pymps_engine_training *training, const 
 typedef struct pymps_engine_gradient {
     size_t steps;                     /* at least 1 */
     const pymps_engine_matrix *x;     /* as they were in the forward pass */
-    const void *const *tapes;         /* of these steps */
+    void *const *tapes;               /* of these steps, only read */
     const pymps_engine_matrix *dy;    /* dL/dy, with the rows of x */
     const pymps_engine_matrix *dx;    /* results dL/dx, with the rows of x; NULL: not wanted */
     const pymps_engine_state *last;   /* dL/dh1 and dL/dc1 from whatever follows the last step of each row, beside dy;
