@@ -155,8 +155,7 @@ inline void MultiplyRows(const Factor *factors, size_t factor_count, const Tiles
 
 /* out[r][v] += sum over k of a[k][r] * b[k][v], the sums in registers. */
 template <size_t kRows, size_t kVectors>
-HWY_NOINLINE void AddOuterProducts(const ConstRows &a, const float *b, size_t b_stride, size_t depth,
-                                   const Rows &out) {
+HWY_NOINLINE void AddOuterProducts(const ConstRows &a, const float *b, size_t b_stride, size_t depth, const Rows &out) {
     const hn::ScalableTag<float> d;
     hn::Vec<decltype(d)> sums[kRows][kVectors];
 #pragma clang loop unroll(full)

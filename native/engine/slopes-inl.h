@@ -38,8 +38,8 @@ inline void MultiplySlopes(const pymps_engine_neuron &neuron, const float *x, co
     case NeuronType::kLinear:
         return ScaleBySlopes(y, d, count, [=](auto tag, auto) HWY_ATTR { return hn::Set(tag, a); });
     case NeuronType::kSigmoid:
-        return ScaleBySlopes(
-            y, d, count, [](auto tag, auto v) HWY_ATTR { return hn::Mul(v, hn::Sub(hn::Set(tag, 1.0f), v)); });
+        return ScaleBySlopes(y, d, count,
+                             [](auto tag, auto v) HWY_ATTR { return hn::Mul(v, hn::Sub(hn::Set(tag, 1.0f), v)); });
     case NeuronType::kTanH:
         if (a == 0.0f)
             break;

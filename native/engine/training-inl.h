@@ -266,9 +266,8 @@ inline void TrainingLayer::Forward(const pymps_engine_training_weights &weights,
     Team *const all = teamwork.For(work);
 
     LoadVectors(shape_, weights, workspace.vectors);
-    ForEachThread(all, [&](size_t thread, size_t threads) HWY_ATTR {
-        PackForward(shape_, weights, workspace.terms, thread, threads);
-    });
+    ForEachThread(all, [&](size_t thread, size_t threads)
+                           HWY_ATTR { PackForward(shape_, weights, workspace.terms, thread, threads); });
     const Tape first(shape_, tapes[0], rows);
     LoadState(shape_, sequence.initial, rows, first.Field(kH0Field, 0), first.Field(kC0Field, 0));
     const Tiles tiles(rows);
@@ -318,8 +317,12 @@ inline void TrainingLayer::GradientRows(const pymps_engine_gradient &gradient, c
         const Tiles live = tiles.Live(rows);
         chunk_row -= rows;
         AddDestination(gradient.dy[i], live, workspace.dh);
-        StepBack({workspace, live, Tape(shape_, gradient.tapes[i], rows),
-                  {workspace.gates.Row(chunk_row), workspace.gates.stride}, dh, dc,
+        StepBack({workspace,
+                  live,
+                  Tape(shape_, gradient.tapes[i], rows),
+                  {workspace.gates.Row(chunk_row), workspace.gates.stride},
+                  dh,
+                  dc,
                   {workspace.scratch, shape_.scratch * stride}});
         if (gradient.weight_gradients != nullptr)
             PackOperands(gradient, i, chunk_row, live, workspace);
@@ -339,8 +342,7 @@ inline void TrainingLayer::InputGradients(const pymps_engine_gradient &gradient,
         for (size_t row = tiles.first_row(); row < tiles.last_row(); ++row)
             SumGates(workspace.gates.Row(row), shape_.gates, shape_.stride, dx.Row(row));
     } else {
-        const Factor factor =
-            FactorOf(workspace.terms, InputTerm(), {workspace.gates.data, workspace.gates.stride});
+        const Factor factor = FactorOf(workspace.terms, InputTerm(), {workspace.gates.data, workspace.gates.stride});
         MultiplyRows(&factor, 1, tiles, {workspace.zeros, 0}, dx);
     }
     size_t chunk_row = 0;
@@ -365,8 +367,8 @@ inline void TrainingLayer::AddWeightGradients(const Chunk &chunk, const Gradient
     AddVectorGradients(shape_, workspace, chunk.rows, thread, threads);
 }
 
-inline void TrainingLayer::Gradient(const pymps_engine_training_weights &weights,
-                                    const pymps_engine_gradient &gradient, void *memory, Team *team) const {
+inline void TrainingLayer::Gradient(const pymps_engine_training_weights &weights, const pymps_engine_gradient &gradient,
+                                    void *memory, Team *team) const {
     const size_t rows = gradient.x[0].rows;
     FloatArena arena(memory);
     const GradientWorkspace workspace(shape_, gradient.steps, rows, arena);
@@ -378,9 +380,8 @@ inline void TrainingLayer::Gradient(const pymps_engine_training_weights &weights
     LoadState(shape_, gradient.last, rows, workspace.dh, workspace.dc);
     std::fill_n(workspace.zeros, std::max(shape_.stride, shape_.Padded(shape_.inputs)), 0.0f);
     std::fill_n(workspace.vector_sums.bias, workspace.sum_floats, 0.0f);
-    ForEachThread(all, [&](size_t thread, size_t threads) HWY_ATTR {
-        PackBackward(shape_, weights, workspace.terms, thread, threads);
-    });
+    ForEachThread(all, [&](size_t thread, size_t threads)
+                           HWY_ATTR { PackBackward(shape_, weights, workspace.terms, thread, threads); });
 
     const Tiles tiles(rows);
     for (size_t end = gradient.steps; end > 0;) {

@@ -80,9 +80,8 @@ void GruTraining::UpdateComplement(const ForwardStep &step, size_t row) const {
         const double z = NeuronValue(neuron, sums[i], i), rest = 1 - std::pow(z, p_);
         const double z_slope = NeuronSlope(neuron, sums[i], i);
         complement[i] = static_cast<float>(std::pow(rest, 1 / p_));
-        slope[i] = z_slope == 0
-                       ? 0.0f
-                       : static_cast<float>(-std::pow(z, p_ - 1) * std::pow(rest, 1 / p_ - 1) * z_slope);
+        slope[i] =
+            z_slope == 0 ? 0.0f : static_cast<float>(-std::pow(z, p_ - 1) * std::pow(rest, 1 / p_ - 1) * z_slope);
     }
     std::fill(complement + shape().outputs, complement + shape().stride, 0.0f);
     std::fill(slope + shape().outputs, slope + shape().stride, 0.0f);

@@ -30,8 +30,8 @@ class LstmTraining final : public TrainingLayer {
     bool HasDiagonal(size_t gate) const { return shape().diagonal_operands[gate] != 0; }
 
     OwnedNeuron cell_to_output_;
-    size_t gh_field_ = 0; // gh(c1)
-    size_t c1_field_ = 0; // where the gradient needs it; 0: not kept
+    size_t gh_field_ = 0;                             // gh(c1)
+    size_t c1_field_ = 0;                             // where the gradient needs it; 0: not kept
     size_t memory_term_ = 0, output_memory_term_ = 0; // full V of i, f, c, and of o; 0: there is none
 };
 

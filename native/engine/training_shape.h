@@ -37,7 +37,7 @@ struct TrainingShape {
     size_t fields = 0; /* of the tape, beside its gates */
     size_t operand_count = 0, term_count = 0;
     Operand operands[kMaxOperands] = {};
-    Term terms[kMaxTerms] = {};             /* W comes last, unless it is the identity */
+    Term terms[kMaxTerms] = {};               /* W comes last, unless it is the identity */
     size_t diagonal_operands[kMaxGates] = {}; /* by which a gate's diagonal V is multiplied; 0: it has none */
 
     size_t AddField() { return fields++; }

@@ -74,9 +74,8 @@ inline void PackForward(const TrainingShape &shape, const pymps_engine_training_
                         const PackedMatrix *terms, size_t thread, size_t threads) {
     for (size_t t = 0; t < shape.term_count; ++t) {
         ForEachVector(shape, shape.terms[t], weights, thread, threads,
-                      [&](const pymps_engine_matrix &matrix, size_t first, size_t count, size_t vector) HWY_ATTR {
-                          PackTransposed(matrix, shape.TermColumns(t), first, count, vector, terms[t]);
-                      });
+                      [&](const pymps_engine_matrix &matrix, size_t first, size_t count, size_t vector)
+                          HWY_ATTR { PackTransposed(matrix, shape.TermColumns(t), first, count, vector, terms[t]); });
     }
 }
 
@@ -136,8 +135,8 @@ inline void AddVectorGradients(const TrainingShape &shape, const GradientWorkspa
             const auto gate = hn::Load(d, workspace.gates.Row(row) + column);
             bias = hn::Add(bias, gate);
             if (operand != 0)
-                diagonal = hn::MulAdd(gate, hn::Load(d, workspace.operands[operand].At(row, vector % gate_vectors)),
-                                      diagonal);
+                diagonal =
+                    hn::MulAdd(gate, hn::Load(d, workspace.operands[operand].At(row, vector % gate_vectors)), diagonal);
         }
         float *bias_sum = workspace.vector_sums.bias + column;
         hn::Store(hn::Add(hn::Load(d, bias_sum), bias), d, bias_sum);

@@ -33,8 +33,8 @@ struct GateVectors {
 struct ForwardWorkspace {
     PackedMatrix terms[kMaxTerms]; /* operand by gates */
     GateVectors vectors;
-    float *x;        /* of one step, where it is float16 */
-    float *h, *c;    /* of the rows that have ended */
+    float *x;     /* of one step, where it is float16 */
+    float *h, *c; /* of the rows that have ended */
 
     ForwardWorkspace(const TrainingShape &shape, size_t rows, FloatArena &arena) : vectors(shape, arena) {
         for (size_t t = 0; t < shape.term_count; ++t)
