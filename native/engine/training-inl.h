@@ -19,8 +19,8 @@
 #include "engine/slopes-inl.h"
 #include "engine/team.h"
 #include "engine/training_layer.h"
+#include "engine/training_step-inl.h"
 #include "engine/training_weights-inl.h"
-#include "engine/training_workspace-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,42 +28,6 @@ namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-/* Some rows of one step of a forward pass. The tape holds h0 and c0 already. */
-struct ForwardStep {
-    const ForwardWorkspace &weights;
-    Tiles tiles;
-    Tape tape;
-    ConstRows x;
-    Rows next_h, next_c; // of the rows that the next step has: its tape
-    size_t next_rows;
-    Rows end_h, end_c; // of the others
-
-    float *H1(size_t row) const { return (row < next_rows ? next_h : end_h).Row(row); }
-    float *C1(size_t row) const { return (row < next_rows ? next_c : end_c).Row(row); }
-};
-
-/* Some rows of one step of a gradient. dh and dc come in as dL/dh1 and dL/dc1, and leave as dL/dh0 and dL/dc0; gates
- * leave as dL/d(sum), zeros where they are padded. */
-struct GradientStep {
-    const GradientWorkspace &weights;
-    Tiles tiles;
-    Tape tape;
-    Rows gates, dh, dc, scratch;
-};
-
-/* Some steps of a gradient; their rows follow each other in the workspace. */
-struct Chunk {
-    size_t begin, end, rows;
-};
-
-/* Calls f(thread, threads) on all threads of the team. */
-template <class Function> HWY_INLINE void ForEachThread(Team *team, const Function &f) {
-    if (team == nullptr)
-        return f(0, 1);
-    const size_t threads = team->threads();
-    team->Run([&](size_t thread) HWY_ATTR { f(thread, threads); });
-}
 
 class TrainingLayer : public pymps_engine_training {
   public:
@@ -107,7 +71,6 @@ class TrainingLayer : public pymps_engine_training {
     Chunk ChunkBefore(const pymps_engine_gradient &gradient, size_t end) const;
     void GradientRows(const pymps_engine_gradient &gradient, const Chunk &chunk, const GradientWorkspace &workspace,
                       const Tiles &tiles) const;
-    void AddDestination(const pymps_engine_matrix &dy, const Tiles &tiles, float *dh) const;
     void PackOperands(const pymps_engine_gradient &gradient, size_t step, size_t chunk_row, const Tiles &tiles,
                       const GradientWorkspace &workspace) const;
     void InputGradients(const pymps_engine_gradient &gradient, const Chunk &chunk, const GradientWorkspace &workspace,
@@ -283,14 +246,6 @@ inline Chunk TrainingLayer::ChunkBefore(const pymps_engine_gradient &gradient, s
     return chunk;
 }
 
-/* dh += dL/dy */
-inline void TrainingLayer::AddDestination(const pymps_engine_matrix &dy, const Tiles &tiles, float *dh) const {
-    for (size_t row = tiles.first_row(); row < tiles.last_row(); ++row) {
-        float *to = dh + row * shape_.stride;
-        AddElements(dy, row, shape_.outputs, to);
-    }
-}
-
 /* The rows of x, h0, ... of a step, as rows of what the weights' gradients multiply. */
 inline void TrainingLayer::PackOperands(const pymps_engine_gradient &gradient, size_t step, size_t chunk_row,
                                         const Tiles &tiles, const GradientWorkspace &workspace) const {
@@ -316,7 +271,8 @@ inline void TrainingLayer::GradientRows(const pymps_engine_gradient &gradient, c
         const size_t rows = gradient.x[i].rows;
         const Tiles live = tiles.Live(rows);
         chunk_row -= rows;
-        AddDestination(gradient.dy[i], live, workspace.dh);
+        for (size_t row = live.first_row(); row < live.last_row(); ++row)
+            AddElements(gradient.dy[i], row, shape_.outputs, dh.Row(row));
         StepBack({workspace,
                   live,
                   Tape(shape_, gradient.tapes[i], rows),
