@@ -146,7 +146,7 @@ HWY_INLINE void MultiplyBlock(const Factor &factor, size_t first, size_t begin, 
         // Each tile fetches a part of the next block: a cache line for each row of this one.
         const size_t ahead = width * kLanes + (tile - tiles.begin) % width * kLanes;
         sums.later = reinterpret_cast<const char *>(block + ahead * depth);
-        MultiplyTile(block, width, {in, depth}, rows, sums);
+        MultiplyTile(block, width, {{in}, depth, 1}, rows, sums);
     }
 }
 
