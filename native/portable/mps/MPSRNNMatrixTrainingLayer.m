@@ -315,7 +315,9 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
                             (nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates
                                       weights:(NSArray<MPSMatrix *> *)weights {
     const PMPEncoding encoding = {self, _cmd, PMPPortableCommandBuffer(commandBuffer, _cmd)};
-    PMPTrainingArguments arguments = {.state = recurrentInputState};
+    PMPTrainingArguments arguments = {.state = recurrentInputState,
+                                      .wantsDx = destinationGradients != nil,
+                                      .wantsWeightGradients = weightGradients != nil};
     PMPSequenceRead(&arguments.sources, forwardSources, forwardSourceOffsets, @"forwardSources");
     PMPSequenceRead(&arguments.y, sourceGradients, sourceGradientOffsets, @"sourceGradients");
     PMPSequenceRead(&arguments.dx, destinationGradients, destinationOffsets, @"destinationGradients");
@@ -329,11 +331,11 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
     PMPSequenceDidRead(&arguments.y);
     PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
-    if (destinationGradients != nil) {
+    if (arguments.wantsDx) {
         run->dx = run->y + run->steps;
         PMPSequenceEncode(&arguments.dx, run->dx, encoding.commandBuffer);
     }
-    if (weightGradients != nil) {
+    if (arguments.wantsWeightGradients) {
         run->wants_weight_gradients = true;
         run->accumulates = _accumulateWeightGradients;
         PMPTrainingEncodeWeights(_cell, &arguments.weightGradients, &run->weight_gradients, encoding.commandBuffer);
