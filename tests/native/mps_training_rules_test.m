@@ -153,8 +153,10 @@ static void test_refused_makers(void) {
     CHECK_RAISES(@"matricesOut: nil", [layer createWeightMatrices:nothing]);
     CHECK_RAISES(@"rnnDescriptor: nil", make_training(nothing, made));
     CHECK_RAISES(@"trainableWeights: nil", make_training(make_lstm(kInputs, kOutputs, NO, 12), nothing));
-    CHECK_RAISES(@"rnnDescriptor[0]: 0 to 4", make_training(make_lstm(0, kOutputs, NO, 12), made));
     MPSLSTMDescriptor *lstm = make_lstm(kInputs, kOutputs, NO, 12);
+    lstm.inputFeatureChannels = 0;
+    CHECK_RAISES(@"rnnDescriptor[0]: 0 to 4", make_training(lstm, made));
+    lstm.inputFeatureChannels = kInputs;
     ((TestWeights *)lstm.inputGateInputWeights)->failsToLoad = YES;
     CHECK(make_training(lstm, made) == nil);
     CHECK(made.count == 0);
