@@ -120,9 +120,60 @@ static void test_temporary_gradients(void) {
     CHECK([matrix_numbers(o.values) isEqual:before]); // temporaries are zeros at first
 }
 
+/// As real clients do: weights and moments seen as vectors, one optimizer for each, gradients that are never cleared,
+/// and all of a batch on one command buffer. The loss is linear in y, and so goes down without end.
+static void test_training(void) {
+    NSMutableArray<MPSMatrix *> *weights = [NSMutableArray array], *moments = [NSMutableArray array];
+    NSMutableArray<MPSMatrix *> *velocities = [NSMutableArray array], *gradients = [NSMutableArray array];
+    MPSRNNMatrixTrainingLayer *layer = make_training(make_lstm(kInputs, kOutputs, NO, 1), weights);
+    [layer createWeightMatrices:moments];
+    [layer createWeightMatrices:velocities];
+    [layer createWeightGradientMatrices:gradients dataType:MPSDataTypeFloat32];
+    NSMutableArray<MPSNNOptimizerAdam *> *optimizers = [NSMutableArray array];
+    for (NSUInteger i = 0; i < weights.count; i++) {
+        [optimizers addObject:[[[MPSNNOptimizerAdam alloc] initWithDevice:device learningRate:0.05f] autorelease]];
+    }
+    NSArray<MPSMatrix *> *x = make_steps(kInputs, 1), *y = make_steps(kOutputs, 2), *dy = make_steps(kOutputs, 3);
+    NSMutableArray<MPSRNNMatrixTrainingState *> *tapes = [NSMutableArray array];
+    double last = INFINITY;
+    for (int batch = 0; batch < 10; batch++) {
+        id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+        [tapes removeAllObjects];
+        [layer encodeForwardSequenceToCommandBuffer:commandBuffer
+                                     sourceMatrices:x
+                                destinationMatrices:y
+                                     trainingStates:tapes
+                                            weights:weights];
+        [layer encodeGradientSequenceToCommandBuffer:commandBuffer
+                                      forwardSources:x
+                                     sourceGradients:dy
+                                destinationGradients:nil
+                                     weightGradients:gradients
+                                      trainingStates:tapes
+                                             weights:weights];
+        for (NSUInteger i = 0; i < weights.count; i++) {
+            const Operands o = {.gradient = matrix_at(gradients, i),
+                                .values = matrix_at(weights, i),
+                                .result = matrix_at(weights, i),
+                                .states = {matrix_at(moments, i), matrix_at(velocities, i)},
+                                .areVectors = true};
+            encode_adam(commandBuffer, [optimizers objectAtIndex:i], &o);
+        }
+        run(commandBuffer);
+        double loss = 0;
+        for (NSUInteger step = 0; step < kSteps; step++) {
+            for (NSUInteger i = 0; i < stepRows[step] * kOutputs; i++) {
+                loss += matrix_row(matrix_at(y, step), 0)[i] * matrix_row(matrix_at(dy, step), 0)[i];
+            }
+        }
+        CHECK(loss < last);
+        last = loss;
+    }
+}
+
 int main(void) {
     void (*const tests[])(void) = {
-        test_time_steps, test_defaults, test_copies_and_archives, test_refused, test_temporary_gradients,
+        test_time_steps, test_defaults, test_copies_and_archives, test_refused, test_temporary_gradients, test_training,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -29,6 +29,11 @@ static void check_copies(MPSRNNDescriptor *descriptor) {
     NSMutableArray<MPSMatrix *> *own = [NSMutableArray array];
     [layer createWeightMatrices:own];
     CHECK(own.count == weights.count);
+    for (MPSMatrix *matrix in [weights arrayByAddingObjectsFromArray:own]) { // such as a client may see as a vector
+        CHECK(matrix.offset == 0 && matrix.data.length >= matrix.rows * matrix.rowBytes);
+        CHECK(matrix.rowBytes == matrix.columns * (descriptor.useFloat32Weights ? 4 : 2));
+        CHECK(matrix.data.storageMode == MTLStorageModeShared);
+    }
     NSRange ids = ids_of(descriptor);
     for (MPSRNNMatrixId weight = ids.location; weight < NSMaxRange(ids); weight++) {
         NSUInteger rows = weight_rows(descriptor, weight), columns = weight_columns(weight), count = rows * columns;
