@@ -347,6 +347,7 @@ enum { kManyRows = 48, kManyChannels = 64 };
 
 /// All results of both passes of a layer that is large enough to be shared out.
 static NSArray<MPSMatrix *> *run_with_threads(NSUInteger threads) {
+    memset(&p, 0, sizeof p);
     p.weights = [NSMutableArray array];
     p.layer = make_training(make_lstm(kManyChannels, kManyChannels, NO, 13), p.weights);
     id team = [[(id<TestThreads>)device newTeamWithThreadCount:threads] autorelease];
