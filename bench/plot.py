@@ -45,6 +45,14 @@ LOOKS = {
     "mlx": ("MLX", "#b5838d", "d"),
 }
 LIMIT = "one read of the weights"
+# What jitter.py calls a row, its label, colour and style of line.
+JITTER_LOOKS = {
+    "step": ("a step from Python", "#c1272d", "-"),
+    "step from C": ("a step from C", "#e69f00", "-"),
+    "read": ("a read of the weights, as long", "#0072b2", "-"),
+    "chain": ("arithmetic in registers, as long", "#3a3a3a", "-"),
+    "NumPy": ("a NumPy product, as long", "#9a9a9a", ":"),
+}
 PERCENTILES = (50, 90, 99, 99.9, 99.99, 99.999)
 
 
@@ -92,19 +100,17 @@ def draw_jitter(saved: Sequence[dict[str, Any]]) -> Figure:
     """A row for each size: how often each time came, and how long the slowest take."""
     figure = Figure(figsize=(11, 2.9 * len(saved) + 0.4), layout="constrained")
     for (histogram, slowest), row in zip(figure.subplots(len(saved), 2, squeeze=False), saved, strict=True):
-        edges = _edges(row["calls"]["pymps"])
+        edges = _edges(row["calls"]["step"])
         for name, calls in row["calls"].items():
             times, counts = np.array(calls["nanoseconds"]) / 1e3, np.array(calls["counts"])
-            own = name == "pymps"
+            label, color, style = JITTER_LOOKS[name]
             look: dict[str, Any] = {
-                "color": "#c1272d" if own else "#6b6b6b",
-                "linewidth": 1.8 if own else 1.2,
-                "label": "pymps: a step" if own else f"{name}: a product as long",
-            }
+                "label": label, "color": color, "linestyle": style, "linewidth": 1.8 if name == "step" else 1.2,
+            }  # fmt: skip
             histogram.stairs(np.histogram(times, edges, weights=counts)[0], edges, **look)
             _draw_slowest(slowest, times, counts, look)
         size = f"({row['inputs']}, {row['outputs']})"
-        calls = sum(row["calls"]["pymps"]["counts"])
+        calls = sum(row["calls"]["step"]["counts"])
         histogram.set_title(f"LSTM of {size}: {calls:,} calls of each", loc="left", fontsize=10, fontweight="bold")
         slowest.set_title(f"{size}: the slowest of them", loc="left", fontsize=10, fontweight="bold")
         histogram.set_yscale("log")
@@ -113,7 +119,7 @@ def draw_jitter(saved: Sequence[dict[str, Any]]) -> Figure:
         histogram.yaxis.set_minor_locator(NullLocator())
         histogram.set_xlabel("µs")
         histogram.set_ylabel("calls, log scale")
-        histogram.legend(loc="upper right")
+        slowest.legend(loc="upper left")
     return figure
 
 

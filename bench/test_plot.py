@@ -29,7 +29,7 @@ RUN: dict[str, Any] = {
     ]
 }  # fmt: skip
 CALLS = {"nanoseconds": [200, 210, 9000], "counts": [600, 390, 10]}
-JITTER = [{"inputs": 16, "outputs": 16, "calls": {"pymps": CALLS, "NumPy": CALLS}}]
+JITTER = [{"inputs": 16, "outputs": 16, "calls": dict.fromkeys(plot.JITTER_LOOKS, CALLS)}]
 
 
 def drawn(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:

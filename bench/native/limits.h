@@ -21,4 +21,14 @@ typedef float bench_floats __attribute__((vector_size(BENCH_VECTOR_BYTES)));
  * starting the threads does not count. Negative where one can't be started. */
 double bench_run_pinned(void (*work)(void *context, int index), void *context, const int *cpus, int threads);
 
+/* Reads `vectors` vectors at each of four places, one behind the other, `repeats` times: the exclusive or of all that
+ * was read. */
+uint64_t bench_read_vectors(const void *memory, size_t vectors, size_t repeats);
+
+/* What bytes on so many threads are a multiple of. */
+size_t bench_read_granularity(int threads);
+
+/* Multiply-adds on one register, each of which waits for the one before: no memory. */
+float bench_chain(size_t links);
+
 #endif

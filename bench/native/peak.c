@@ -28,6 +28,15 @@ static void multiply_add(void *context, int index) {
     peak->results[index] = sum[0];
 }
 
+float bench_chain(size_t links) {
+    float sum = 0, factor = 0.5f, term = 1;
+    __asm__ volatile("" : "+m"(factor), "+m"(term));
+    const float a = factor, b = term;
+    for (size_t link = 0; link < links; ++link)
+        sum = sum * a + b;
+    return sum;
+}
+
 /* Each thread does repeats * bench_peak_flops() operations; every chain comes to 2. The seconds that it took. */
 double bench_peak(size_t repeats, const int *cpus, int threads, float *results) {
     struct peak peak = {repeats, results};

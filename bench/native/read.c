@@ -14,13 +14,11 @@ struct read {
     uint64_t *results; /* one for each thread */
 };
 
-static void read_part(void *context, int index) {
-    const struct read *read = context;
-    const size_t vectors = read->vectors;
-    const bench_words *words = (const bench_words *)read->memory + (size_t)index * PLACES * vectors;
+uint64_t bench_read_vectors(const void *memory, size_t vectors, size_t repeats) {
+    const bench_words *words = memory;
     bench_words sums[PLACES];
     memset(sums, 0, sizeof sums);
-    for (size_t repeat = 0; repeat < read->repeats; ++repeat) {
+    for (size_t repeat = 0; repeat < repeats; ++repeat) {
         for (size_t i = 0; i < vectors; ++i) {
             for (size_t place = 0; place < PLACES; ++place)
                 sums[place] ^= words[place * vectors + i];
@@ -32,7 +30,13 @@ static void read_part(void *context, int index) {
         for (size_t lane = 0; lane < BENCH_VECTOR_BYTES / sizeof(uint64_t); ++lane)
             result ^= sums[place][lane];
     }
-    read->results[index] = result;
+    return result;
+}
+
+static void read_part(void *context, int index) {
+    const struct read *read = context;
+    const bench_words *words = (const bench_words *)read->memory + (size_t)index * PLACES * read->vectors;
+    read->results[index] = bench_read_vectors(words, read->vectors, read->repeats);
 }
 
 /* Reads `bytes`, a multiple of bench_read_granularity(threads), `repeats` times, each thread its part of them, and
