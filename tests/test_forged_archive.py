@@ -118,8 +118,8 @@ def weights(list_: Any, gate: str = "inputGate") -> Any:
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
-        (lambda one: one.update(version=0), r"layer: version 0, expected 1 to 2"),
-        (lambda one: one.update(version=3), r"layer: version 3, expected 1 to 2"),
+        (lambda one: one.update(version=0), r"layer: version 0, expected 1 to 3"),
+        (lambda one: one.update(version=4), r"layer: version 4, expected 1 to 3"),
         (lambda one: one.pop("stack"), r"layer\.stack"),
         (lambda one: one.update(stack=[]), r"layer\.stack"),
         (lambda one: one["stack"][0].update(kind="Attention"), r"kind Attention, expected"),
@@ -134,6 +134,11 @@ def weights(list_: Any, gate: str = "inputGate") -> Any:
         (lambda one: weights(one).update(ranges="text"), r"ranges.*expected an NSData"),
         (lambda one: weights(one).pop("ranges"), r"weights: 15 bytes, expected 15 floats"),
         (lambda one: weights(one, "outputGate").update(ranges=bytes(40)), r"weights: 60 bytes, expected 15 beside"),
+        (lambda one: weights(one).update(kernelWidth=0), r"inputGateInputWeights\.kernelWidth: 0, expected at least 1"),
+        (lambda one: weights(one).update(kernelHeight="text"), r"kernelHeight.*expected an NSNumber"),
+        (lambda one: weights(one).update(kernelWidth=2), r"weights: 15 bytes, expected 30 beside ranges"),
+        (lambda one: weights(one).update(kernelWidth=2**62, kernelHeight=2**62), r"."),
+        (lambda one: weights(one).update(kernelWidth=2, weights=bytes(30)), r"a kernel of 2 x 1, expected 1 x 1"),
     ],
 )
 def test_what_is_wrong_is_said(device: pymps.Device, edit: Edit, text: str) -> None:
@@ -149,9 +154,13 @@ def test_nothing_forged(device: pymps.Device) -> None:
     np.testing.assert_array_equal(back(sequence())[0], run(sequence())[0])
 
 
-def test_older_versions(device: pymps.Device) -> None:
-    """Without bytes they are the same."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_versions(device: pymps.Device, version: int) -> None:
+    """Without bytes and without kernels they are the same."""
     run = layer(device)
     forged = ForgedArchive(run.to_bytes())
-    forged.layer["version"] = 1
+    forged.layer["version"] = version
+    for name, value in forged.layer["stack"][0].items():
+        if name.endswith("Weights") and isinstance(value, dict):
+            del value["kernelWidth"], value["kernelHeight"]
     np.testing.assert_array_equal(from_bytes(device, forged.data())(sequence())[0], run(sequence())[0])

@@ -1,4 +1,4 @@
-"""The portable headers declare what Apple's SDK declares, nothing else, and of the matrix family everything."""
+"""The portable headers declare what Apple's SDK declares, nothing else, and of the classes below everything."""
 
 import importlib.util
 import os
@@ -14,31 +14,57 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 # Whose members are all declared, but for those below.
 COMPLETE = [
     "MPSCNNConvolutionDataSource",
+    "MPSCNNKernel",
     "MPSGRUDescriptor",
+    "MPSImage",
+    "MPSImageDescriptor",
     "MPSKernel",
     "MPSLSTMDescriptor",
     "MPSMatrix",
     "MPSMatrixDescriptor",
     "MPSRNNDescriptor",
+    "MPSRNNImageInferenceLayer",
     "MPSRNNMatrixInferenceLayer",
+    "MPSRNNRecurrentImageState",
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
     "MPSState",
+    "MPSStateResourceList",
+    "MPSTemporaryImage",
     "MTLBuffer",
     "MTLCommandBuffer",
+    "MTLTexture",
+    "MTLTextureDescriptor",
 ]
 
+DESTINATIONS = "is for destinations that a kernel makes itself; recurrent layers are given theirs"
 DRAWING = "draws"
-IMAGES = "is about images, which the portable classes do not have"
+ONE_IMAGE = "runs a kernel over single images; recurrent layers run over sequences"
 PEERS = "is for linked GPUs; the portable device has no peers"
+RESULT_STATES = "is for the states that kernels leave beside a single image"
 SHADERS = "is for shaders, which the portable device does not run"
+SPARSE = "is for sparse textures"
+SURFACES = "is for surfaces that a Mac's processes share and show"
 ABSENT = {
-    "MPSState +temporaryStateWithCommandBuffer:textureDescriptor:": IMAGES,
-    "MPSState -destinationImageDescriptorForSourceImages:sourceStates:forKernel:suggestedDescriptor:": IMAGES,
-    "MPSState -initWithDevice:textureDescriptor:": IMAGES,
-    "MPSState -textureInfoAtIndex:": IMAGES,
+    "MPSCNNKernel -appendBatchBarrier": ONE_IMAGE,
+    "MPSCNNKernel -batchEncodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -destinationImageDescriptorForSourceImages:sourceStates:": DESTINATIONS,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationImages:": ONE_IMAGE,
+    "MPSCNNKernel -encodeBatchToCommandBuffer:sourceImages:destinationStates:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -encodeToCommandBuffer:sourceImage:destinationState:destinationStateIsTemporary:": ONE_IMAGE,
+    "MPSCNNKernel -encodingStorageSizeForSourceImage:sourceStates:destinationImage:": ONE_IMAGE,
+    "MPSCNNKernel -isResultStateReusedAcrossBatch": RESULT_STATES,
+    "MPSCNNKernel -resultStateBatchForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -resultStateForSourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateBatchForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel -temporaryResultStateForCommandBuffer:sourceImage:sourceStates:destinationImage:": RESULT_STATES,
+    "MPSCNNKernel padding": DESTINATIONS,
     "MTLBuffer -newRemoteBufferViewForDevice:": PEERS,
-    "MTLBuffer -newTextureWithDescriptor:offset:bytesPerRow:": IMAGES,
     "MTLBuffer remoteStorageBuffer": PEERS,
     "MTLCommandBuffer -accelerationStructureCommandEncoder": "is for ray tracing",
     "MTLCommandBuffer -blitCommandEncoderWithDescriptor:": "samples a GPU's hardware counters",
@@ -50,9 +76,17 @@ ABSENT = {
     "MTLCommandBuffer -presentDrawable:afterMinimumDuration:": DRAWING,
     "MTLCommandBuffer -presentDrawable:atTime:": DRAWING,
     "MTLCommandBuffer -renderCommandEncoderWithDescriptor:": DRAWING,
-    "MTLCommandBuffer -resourceStateCommandEncoder": "is for sparse textures",
-    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": "is for sparse textures",
+    "MTLCommandBuffer -resourceStateCommandEncoder": SPARSE,
+    "MTLCommandBuffer -resourceStateCommandEncoderWithDescriptor:": SPARSE,
     "MTLCommandBuffer logs": SHADERS,
+    "MTLTexture -newRemoteTextureViewForDevice:": PEERS,
+    "MTLTexture -newSharedTextureHandle": SURFACES,
+    "MTLTexture firstMipmapInTail": SPARSE,
+    "MTLTexture iosurface": SURFACES,
+    "MTLTexture iosurfacePlane": SURFACES,
+    "MTLTexture isSparse": SPARSE,
+    "MTLTexture remoteStorageTexture": PEERS,
+    "MTLTexture tailSizeInBytes": SPARSE,
 }
 
 pytestmark = [

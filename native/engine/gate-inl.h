@@ -56,8 +56,8 @@ inline void SumGate(const GateWeights &gate, const Block &tile, const StepInput 
             SumProducts(gate.weights, kRecurrentWeights, gate.part_count - 1, in + kRecurrentWeights, panel,
                         {out, sums.row_stride, out, sums.row_stride});
         else
-            SumProducts(gate.weights, kInputWeights, gate.part_count, in, panel,
-                        {gate.Bias(panel.first), 0, out, sums.row_stride});
+            SumRowsOrPairs(gate.weights, gate.pairs, kInputWeights, gate.part_count, in, panel,
+                           {gate.Bias(panel.first), 0, out, sums.row_stride});
         if (!input.started)
             AddByteProducts(gate.bytes[kInputWeights], panel, 1, input.quantized_x, out, sums.row_stride);
         AddByteProducts(gate.bytes[kRecurrentWeights], panel, 1, input.quantized_h, out, sums.row_stride);

@@ -24,6 +24,7 @@ bool GateWeights::Pack(const pymps_engine_gate &gate, const float *input_gate_we
     part_count = input_gate_weights == nullptr ? 2 : 3;
     bias = PaddedCopy(gate.bias, panels);
     return bias != nullptr && weights.Pack(panels, windows.Format(form.half), 1, parts, part_count) &&
+           (!windows.MakePairs() || pairs.Pack(panels, form.half, 1, parts, part_count)) &&
            neuron.Copy(gate.neuron, panels);
 }
 

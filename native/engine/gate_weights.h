@@ -24,6 +24,7 @@ struct GateWeights {
     Panels panels;
     bool unit_input = false;
     PackedWeights weights; /* parts: GatePart */
+    PairWeights pairs;     /* the same, where windows make pairs */
     ByteWeights bytes[2];  /* W and U, where they are bytes */
     size_t part_count = 0;
     AlignedArray<float> bias;

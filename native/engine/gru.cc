@@ -146,8 +146,7 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
                          {scratch, 2 * stride, kLanes}, {scratch + stride, 2 * stride, kLanes},
                          {after.h, stride, kLanes}};
     const Rows h0 = input.Around(kRecurrentWeights, before.h, stride, team);
-    ForEachTile(team, z_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { GateTile(tile, input, h0, grids); });
+    input.ForEachTile(team, z_.panels, [&](const Block &tile) HWY_ATTR { GateTile(tile, input, h0, grids); });
     if (h_.bytes[kRecurrentWeights].gate_count() > 0) { // which multiply r h0 from here on
         for (size_t r = 0; r < input.rows; ++r)
             QuantizeRow(grids.r.At(r, 0), shape().outputs, input.quantized_h.At(r));
@@ -157,8 +156,7 @@ void Gru::Step(const StepInput &input, const State &before, const State &after, 
     };
     const Rows r_h0 = around(kRecurrentWeights, grids.r, has_recurrent_),
                z_h0 = around(kInputGateWeights, grids.z_h0, has_input_gate_);
-    ForEachTile(team, z_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, r_h0, z_h0, grids); });
+    input.ForEachTile(team, z_.panels, [&](const Block &tile) HWY_ATTR { OutputTile(tile, input, r_h0, z_h0, grids); });
 }
 
 /* NULL when memory runs out. */

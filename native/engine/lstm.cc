@@ -79,7 +79,7 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const Inputs &inp
                     const State &after, float *output_gate) const {
     const TileRows x(inputs.x, tile), h0(inputs.h0, tile), c0(inputs.c0, tile);
     const PartRows in[] = {x, h0, c0};
-    HWY_ALIGN float buffer[kTileRows * kMaxGates * kPanelVectors * kLanes];
+    HWY_ALIGN float buffer[kTilePixels * kMaxGates * kPanelVectors * kLanes];
     Grid gates = {buffer, kMaxGates * tile.vectors * kLanes, kMaxGates * kLanes};
     if (input.started) {
         gates = GateGrid(input.gates).Of(tile);
@@ -93,8 +93,8 @@ void Lstm::StepTile(const Block &tile, const StepInput &input, const Inputs &inp
     } else {
         ForEachPanel(weights_.panels, tile, input.descending, [&](const Block &panel, size_t vector) HWY_ATTR {
             float *sums = gates.At(0, vector);
-            SumProducts(weights_.gates, kInputPart, 3, in, panel,
-                        {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
+            SumRowsOrPairs(weights_.gates, weights_.pairs, kInputPart, 3, in, panel,
+                           {weights_.bias.Slice(panel.first), 0, sums, gates.row_stride});
             AddByteProducts(weights_.bytes[kInputPart], panel, kMaxGates, input.quantized_x, sums, gates.row_stride);
             AddByteProducts(weights_.bytes[kRecurrentPart], panel, kMaxGates, input.quantized_h, sums,
                             gates.row_stride);
@@ -119,7 +119,8 @@ void Lstm::OutputTile(const Block &tile, bool descending, const Rows &all_c1, co
     const PartRows in[] = {c1};
     ForEachPanel(weights_.panels, tile, descending, [&](const Block &panel, size_t vector) HWY_ATTR {
         float *sums = gates.At(0, vector);
-        SumProducts(weights_.output_memory, 0, 1, in, panel, {sums, gates.row_stride, sums, gates.row_stride});
+        SumRowsOrPairs(weights_.output_memory, weights_.output_memory_pairs, 0, 1, in, panel,
+                       {sums, gates.row_stride, sums, gates.row_stride});
     });
     UpdateOutputs(weights_, tile, gates, StateGrid(after.c).Of(tile), StateGrid(after.h).Of(tile));
 }
@@ -128,13 +129,13 @@ void Lstm::Step(const StepInput &input, const State &before, const State &after,
     const size_t stride = shape().stride;
     const Inputs inputs = {input.x, input.Around(kRecurrentPart, before.h, stride, team),
                            input.Around(kMemoryPart, before.c, stride, team)};
-    ForEachTile(team, weights_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { StepTile(tile, input, inputs, before, after, scratch); });
+    input.ForEachTile(team, weights_.panels,
+                      [&](const Block &tile) HWY_ATTR { StepTile(tile, input, inputs, before, after, scratch); });
     if (!weights_.full_output_memory)
         return;
     const Rows c1 = input.Around(kMemoryPart, after.c, stride, team);
-    ForEachTile(team, weights_.panels, input.rows, input.descending,
-                [&](const Block &tile) HWY_ATTR { OutputTile(tile, input.descending, c1, after, scratch); });
+    input.ForEachTile(team, weights_.panels,
+                      [&](const Block &tile) HWY_ATTR { OutputTile(tile, input.descending, c1, after, scratch); });
 }
 
 /* NULL when memory runs out. */

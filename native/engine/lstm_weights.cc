@@ -44,7 +44,8 @@ bool LstmWeights::PackMemory(const pymps_engine_lstm &lstm) {
     full_output_memory = lstm.output_gate.memory_weights != nullptr;
     PartSource source = {{lstm.output_gate.memory_weights}, panels.outputs};
     windows.parts[kMemoryPart].Widen(&source);
-    return output_memory.Pack(panels, windows.Format(lstm.half_weights), 1, &source, 1);
+    return output_memory.Pack(panels, windows.Format(lstm.half_weights), 1, &source, 1) &&
+           (!windows.MakePairs() || output_memory_pairs.Pack(panels, lstm.half_weights, 1, &source, 1));
 }
 
 bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel_vectors, bool may_be_wide) {
@@ -79,6 +80,7 @@ bool LstmWeights::Pack(const pymps_engine_lstm &lstm, size_t lanes, size_t panel
         recurrent = {{}, panels.outputs};
     }
     return gates.Pack(panels, windows.Format(lstm.half_weights), kMaxGates, parts, kMaxParts) &&
+           (!windows.MakePairs() || pairs.Pack(panels, lstm.half_weights, kMaxGates, parts, kMaxParts)) &&
            bias.Pack(panels, biases, /*half=*/false) && PackMemory(lstm);
 }
 

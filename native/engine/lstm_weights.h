@@ -23,7 +23,8 @@ struct LstmWeights {
     PackedWeights gates;         /* parts: LstmPart; the memory part (V of input, forget and cell gate) sees c0 */
     PackedWeights output_memory; /* V of the output gate, as gate 0: it sees c1, which must be complete by then */
     Windows windows;             /* of the parts: LstmPart */
-    ByteWeights bytes[2];        /* W and U of the gates where they are bytes */
+    PairWeights pairs, output_memory_pairs; /* the same as gates and output_memory, where windows.MakePairs() */
+    ByteWeights bytes[2];                   /* W and U of the gates where they are bytes */
     PackedVector bias;
     PackedVector diagonal;
     OwnedNeuron neurons[kMaxGates];

@@ -29,6 +29,7 @@ inline constexpr size_t kLanes = hn::MaxLanes(hn::ScalableTag<float>());
 inline constexpr size_t kPanelVectors = HWY_TARGET == HWY_NEON ? 4 : kLanes == 16 ? 1 : 2;
 inline constexpr size_t kSums = HWY_TARGET == HWY_NEON ? 16 : 8;
 inline constexpr size_t kTileRows = 6;
+inline constexpr size_t kTilePixels = 2 * kTileRows; // where a row of products is for two of them
 inline constexpr size_t kTileVectors = kLanes == 16 ? 4 : kPanelVectors;
 
 /* What will be wanted `ahead` bytes after kBytes at `from`. */
@@ -89,12 +90,13 @@ struct Block {
     size_t row, rows;
     size_t all_rows; // that these weights are used for, tile by tile
     size_t next;     // the first vector of the weights that come after them
+    size_t line = 0; // of an image whose pixels are summed in pairs: its width
 };
 
 /* The rows that a part is multiplied by. Where it has more than one line, they begin `line_stride` floats apart. */
 struct PartRows {
     const float *const *rows;
-    size_t line_stride = 0;
+    size_t line_stride = 0, term_stride = 0; // see pair_weights.h
 };
 
 /* The same, and how much of them: `columns` for each of `lines`. */

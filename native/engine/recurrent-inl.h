@@ -36,7 +36,15 @@ struct StepInput {
     Rows Around(size_t part, float *data, size_t stride, Team *team) const {
         if (images == nullptr)
             return {data, stride};
-        return images->Around(part, {data, rows, stride * sizeof(float), PYMPS_ENGINE_FLOAT32}, team);
+        return images->Around(part, {data, stride}, team);
+    }
+
+    /* Calls f(tile) for all tiles of the step. */
+    template <class Function> HWY_INLINE void ForEachTile(Team *team, const Panels &panels, const Function &f) const {
+        const size_t tile_rows = images == nullptr ? rows : images->tile_rows();
+        HWY_NAMESPACE::ForEachTile(team, panels, tile_rows, descending, [&](const Block &tile) HWY_ATTR {
+            f(images == nullptr ? tile : images->PixelsOf(tile));
+        });
     }
 };
 
@@ -293,7 +301,7 @@ inline void RecurrentLayer::RunImages(const pymps_engine_sequence &sequence, voi
             is_wanted ? &sequence.states[sequence.state_count > 1 ? step : 0] : nullptr;
         const bool in_place = is_wanted && IsInPlace(*wanted);
         const State after = in_place ? State{wanted->h, wanted->c} : workspace.states[step % 2];
-        input.x = images.Around(0, sequence.x[step], helpers);
+        input.x = images.Around(0, images.Load(sequence.x[step], helpers), helpers);
         Step(input, before, after, workspace.scratch, helpers);
         ForEachShare(helpers, input.rows, [&](Share rows) HWY_ATTR {
             StoreRows(after.h, shape_.stride, sequence.y[step], rows.begin, rows.end - rows.begin, shape_.outputs);

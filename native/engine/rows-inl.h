@@ -6,6 +6,7 @@
 #define PYMPS_ENGINE_ROWS_INL_H
 #endif
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/elements-inl.h"
@@ -28,38 +29,45 @@ struct Rows {
 
 /* Pointers to the rows of one tile. */
 struct TileRows {
-    const float *rows[kTileRows];
-    size_t line_stride = 0; // of windows
+    const float *rows[kTilePixels];
+    size_t line_stride = 0, term_stride = 0; // of windows, and of pairs
 
     TileRows(const Rows &all, const Block &tile) {
         if (all.frame != nullptr) {
-            PointToPixels(all.data, *all.frame, tile);
+            Point(all.data, *all.frame, tile);
         } else {
             for (size_t r = 0; r < tile.rows; ++r)
                 rows[r] = all.data + (tile.row + r) * all.stride;
         }
     }
 
-    operator PartRows() const { return {rows, line_stride}; }
+    operator PartRows() const { return {rows, line_stride, term_stride}; }
 
   private:
-    HWY_NOINLINE void PointToPixels(const float *data, const Frame &frame, const Block &tile) {
+    /* To the places of all pixels, or of the first ones of pairs. */
+    HWY_NOINLINE void Point(const float *data, const Frame &frame, const Block &tile) {
         line_stride = frame.LineFloats();
+        term_stride = frame.in_pairs ? frame.channels : 0;
+        const size_t step = frame.in_pairs ? 2 : 1, floats = frame.PlaceFloats();
+        const size_t line_end = (frame.Places() - (frame.width + step - 1) / step) * floats;
         size_t x = tile.row % frame.width, y = tile.row / frame.width;
         const size_t image = y / frame.height;
         y %= frame.height;
-        const float *pixel = data + image * frame.ImageFloats() + y * line_stride + x * frame.channels;
-        for (size_t r = 0; r < tile.rows; ++r) {
-            rows[r] = pixel;
-            pixel += frame.channels;
-            if (++x < frame.width)
+        const float *place = data + image * frame.ImageFloats() + y * line_stride + x / step * floats;
+        for (size_t pixel = 0, r = 0; pixel < tile.rows; ++r) {
+            rows[r] = place;
+            place += floats;
+            const size_t count = std::min(step, frame.width - x);
+            pixel += count;
+            x += count;
+            if (x < frame.width)
                 continue;
             x = 0;
-            pixel += (frame.window.width - 1) * frame.channels;
+            place += line_end;
             if (++y < frame.height)
                 continue;
             y = 0;
-            pixel += (frame.window.height - 1) * line_stride;
+            place += (frame.window.height - 1) * line_stride;
         }
     }
 };

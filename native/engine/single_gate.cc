@@ -62,7 +62,7 @@ void SingleGate::Step(const StepInput &input, const State &before, const State &
     const Rows h0 = input.Around(kRecurrentWeights, before.h, shape().stride, team);
     const Grid h1 = {after.h, shape().stride, kLanes};
     const Grid sums = {input.gates, shape().gates, kLanes};
-    ForEachTile(team, gate_.panels, input.rows, input.descending, [&](const Block &tile) HWY_ATTR {
+    input.ForEachTile(team, gate_.panels, [&](const Block &tile) HWY_ATTR {
         SumGate(gate_, tile, input, h0, {}, sums);
         ActivateGate(gate_, tile, sums.Of(tile), h1.Of(tile));
     });

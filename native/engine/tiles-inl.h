@@ -115,7 +115,7 @@ HWY_INLINE void ForEachPanel(const Panels &panels, const Block &tile, bool desce
     for (size_t done = 0; done < tile.vectors;) {
         const size_t width = descending ? panels.WidthBefore(tile.first + end) : panels.Width(tile.first + end);
         const size_t vector = descending ? end - width : end;
-        f(Block{tile.first + vector, width, tile.row, tile.rows, tile.all_rows, tile.next}, vector);
+        f(Block{tile.first + vector, width, tile.row, tile.rows, tile.all_rows, tile.next, tile.line}, vector);
         end = descending ? vector : end + width;
         done += width;
     }

@@ -161,7 +161,14 @@ inline size_t Taps(const pymps_engine_window &window) {
 struct ImageLayer : Layer {
     pymps_engine_window w_window = RandomWindow(), u_window = RandomWindow(), v_window = RandomWindow();
 
-    explicit ImageLayer(const Shape &shape) : Layer(shape) { has_bytes = false; }
+    explicit ImageLayer(const Shape &shape) : Layer(shape) {
+        has_bytes = false;
+        if (Chance(0.5))
+            return;
+        // Three taps wide, all of them: then pixels are summed in pairs.
+        for (pymps_engine_window *window : {&w_window, &u_window, &v_window})
+            *window = {3, window->width == 0 ? 1 : window->height, Below(3), window->top};
+    }
 
     Floats RandomKernel(const pymps_engine_window &window, size_t channels) const {
         const size_t columns = Taps(window) * channels;

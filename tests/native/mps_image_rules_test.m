@@ -1,4 +1,5 @@
 // The rules of MPSRNNImageInferenceLayer and of what it inherits: what is refused, and how states and temporaries live.
+#import "PMPImage.h"
 #import "mps_image_layer.h"
 
 enum { kInputs = 3, kOutputs = 4 };
@@ -75,6 +76,14 @@ static void test_aliasing(void) {
     MPSRNNRecurrentImageState *state = run_images(layer, @[ narrow ], @[ plain ], nil).firstObject;
     MPSImage *shown = [state getRecurrentOutputImageForLayerIndex:0];
     check_refused(@[ narrow ], @[ shown ], state, @"destinationImages[0]: shares memory with recurrentInputState");
+    // Of half the bytes, over the second half of the state.
+    id<MTLBuffer> memory = state->_storage->layers[0].h;
+    MPSImageDescriptor *half = [MPSImageDescriptor imageDescriptorWithChannelFormat:MPSImageFeatureChannelFormatFloat16
+                                                                              width:5
+                                                                             height:3
+                                                                    featureChannels:4];
+    MPSImage *behind = [[[MPSImage alloc] initWithBuffer:memory offset:3 * 5 * 4 * 2 imageDescriptor:half] autorelease];
+    check_refused(@[ narrow ], @[ behind ], state, @"destinationImages[0]: shares memory with recurrentInputState");
 }
 
 static void test_states_that_do_not_fit(void) {
@@ -84,6 +93,8 @@ static void test_states_that_do_not_fit(void) {
                   @"recurrentInputState: 2 images of 5 x 3, expected the 2 images of 3 x 5 of the first source");
     check_refused(@[ image(1, 3, 5, kInputs) ], @[ image(1, 3, 5, kOutputs) ], state,
                   @"recurrentInputState: 2 images of 5 x 3");
+    check_refused(@[ image(1, 3, 10, kInputs) ], @[ image(1, 3, 10, kOutputs) ], state,
+                  @"recurrentInputState: 2 images of 5 x 3, expected the 1 images of 10 x 3"); // as many pixels
     MPSRNNImageInferenceLayer *other = make_image_layer(@[ image_gru(3, kInputs, kOutputs, 1) ]);
     MPSRNNRecurrentImageState *foreign = run_images(other, @[ x ], @[ y ], nil).firstObject;
     check_refused(@[ x ], @[ y ], foreign, @"recurrentInputState: not of a layer");

@@ -118,8 +118,8 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     [super dealloc];
 }
 
-/// Kernels that were encoded hold the resources themselves; but recurrent ones hold the state, and its storage goes with
-/// it.
+/// Kernels that were encoded hold the resources themselves; but recurrent ones hold the state, and its storage goes
+/// with it.
 - (void)giveStorageBack {
     if (_storage == NULL) {
         release_resources(_resources, _resourceCount);

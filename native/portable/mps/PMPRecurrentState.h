@@ -16,7 +16,7 @@ struct PMPRecurrentStateStorage {
     atomic_uint references;
     atomic_bool
         isShown; // a caller has been given a matrix, an image or a buffer, and may hold it longer than the state
-    PMPRecurrentShape shape; // of one step
+    PMPRecurrentShape shape; // of the run that has made it
     size_t capacityRows;
     struct PMPRecurrentStatePool *pool; // a reference while the state is out
     PMPRecurrentStack *stack;           // retained: work that holds the state holds the weights too
