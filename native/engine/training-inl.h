@@ -19,8 +19,8 @@
 #include "engine/slopes-inl.h"
 #include "engine/team.h"
 #include "engine/training_layer.h"
+#include "engine/training_step-inl.h"
 #include "engine/training_weights-inl.h"
-#include "engine/training_workspace-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -28,42 +28,6 @@ namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-/* Some rows of one step of a forward pass. The tape holds h0 and c0 already. */
-struct ForwardStep {
-    const ForwardWorkspace &weights;
-    Tiles tiles;
-    Tape tape;
-    ConstRows x;
-    Rows next_h, next_c; // of the rows that the next step has: its tape
-    size_t next_rows;
-    Rows end_h, end_c; // of the others
-
-    float *H1(size_t row) const { return (row < next_rows ? next_h : end_h).Row(row); }
-    float *C1(size_t row) const { return (row < next_rows ? next_c : end_c).Row(row); }
-};
-
-/* Some rows of one step of a gradient. dh and dc come in as dL/dh1 and dL/dc1, and leave as dL/dh0 and dL/dc0; gates
- * leave as dL/d(sum), zeros where they are padded. */
-struct GradientStep {
-    const GradientWorkspace &weights;
-    Tiles tiles;
-    Tape tape;
-    Rows gates, dh, dc, scratch;
-};
-
-/* Some steps of a gradient; their rows follow each other in the workspace. */
-struct Chunk {
-    size_t begin, end, rows;
-};
-
-/* Calls f(thread, threads) on all threads of the team. */
-template <class Function> HWY_INLINE void ForEachThread(Team *team, const Function &f) {
-    if (team == nullptr)
-        return f(0, 1);
-    const size_t threads = team->threads();
-    team->Run([&](size_t thread) HWY_ATTR { f(thread, threads); });
-}
 
 class TrainingLayer : public pymps_engine_training {
   public:
@@ -89,9 +53,9 @@ class TrainingLayer : public pymps_engine_training {
     void FinishGate(const GradientStep &step, size_t row, size_t gate) const;
     Factor FactorOf(const PackedMatrix *terms, size_t term, const ConstRows &rows) const { return {terms[term], rows}; }
     /* out = start + what a term's gates contribute to their operand. */
-    void MultiplyBack(const GradientStep &step, size_t term, const ConstRows &start, const Rows &out) const;
+    void MultiplyBack(const GradientStep &step, size_t term, const ConstRows &start, const MutableRows &out) const;
     ConstRows Field(const Tape &tape, size_t field) const { return {tape.Field(field, 0), shape_.stride}; }
-    Rows Gates(const Tape &tape, size_t gate) const { return {tape.Gate(0, gate), tape.gate_stride()}; }
+    MutableRows Gates(const Tape &tape, size_t gate) const { return {tape.Gate(0, gate), tape.gate_stride()}; }
     const pymps_engine_neuron &neuron(size_t gate) const { return neurons_[gate].neuron; }
 
   private:
@@ -107,7 +71,6 @@ class TrainingLayer : public pymps_engine_training {
     Chunk ChunkBefore(const pymps_engine_gradient &gradient, size_t end) const;
     void GradientRows(const pymps_engine_gradient &gradient, const Chunk &chunk, const GradientWorkspace &workspace,
                       const Tiles &tiles) const;
-    void AddDestination(const pymps_engine_matrix &dy, const Tiles &tiles, float *dh) const;
     void PackOperands(const pymps_engine_gradient &gradient, size_t step, size_t chunk_row, const Tiles &tiles,
                       const GradientWorkspace &workspace) const;
     void InputGradients(const pymps_engine_gradient &gradient, const Chunk &chunk, const GradientWorkspace &workspace,
@@ -170,7 +133,7 @@ inline void TrainingLayer::StartGates(const ForwardStep &step, const Factor *wit
     if (with != nullptr)
         factors[count++] = *with;
     const ConstRows bias = {step.weights.vectors.bias, 0};
-    const Rows gates = Gates(step.tape, 0);
+    const MutableRows gates = Gates(step.tape, 0);
     if (count > 0)
         MultiplyRows(factors, count, step.tiles, bias, gates);
     if (!shape_.unit_input)
@@ -200,7 +163,7 @@ inline void TrainingLayer::FinishGate(const GradientStep &step, size_t row, size
 }
 
 inline void TrainingLayer::MultiplyBack(const GradientStep &step, size_t term, const ConstRows &start,
-                                        const Rows &out) const {
+                                        const MutableRows &out) const {
     const float *gates = step.gates.data + shape_.terms[term].first_gate * shape_.stride;
     const Factor factor = FactorOf(step.weights.terms, term, {gates, step.gates.stride});
     MultiplyRows(&factor, 1, step.tiles, start, out);
@@ -283,14 +246,6 @@ inline Chunk TrainingLayer::ChunkBefore(const pymps_engine_gradient &gradient, s
     return chunk;
 }
 
-/* dh += dL/dy */
-inline void TrainingLayer::AddDestination(const pymps_engine_matrix &dy, const Tiles &tiles, float *dh) const {
-    for (size_t row = tiles.first_row(); row < tiles.last_row(); ++row) {
-        float *to = dh + row * shape_.stride;
-        AddElements(dy, row, shape_.outputs, to);
-    }
-}
-
 /* The rows of x, h0, ... of a step, as rows of what the weights' gradients multiply. */
 inline void TrainingLayer::PackOperands(const pymps_engine_gradient &gradient, size_t step, size_t chunk_row,
                                         const Tiles &tiles, const GradientWorkspace &workspace) const {
@@ -310,13 +265,14 @@ inline void TrainingLayer::PackOperands(const pymps_engine_gradient &gradient, s
 inline void TrainingLayer::GradientRows(const pymps_engine_gradient &gradient, const Chunk &chunk,
                                         const GradientWorkspace &workspace, const Tiles &tiles) const {
     const size_t stride = shape_.stride;
-    const Rows dh = {workspace.dh, stride}, dc = {workspace.dc, stride};
+    const MutableRows dh = {workspace.dh, stride}, dc = {workspace.dc, stride};
     size_t chunk_row = chunk.rows;
     for (size_t i = chunk.end; i-- > chunk.begin;) {
         const size_t rows = gradient.x[i].rows;
         const Tiles live = tiles.Live(rows);
         chunk_row -= rows;
-        AddDestination(gradient.dy[i], live, workspace.dh);
+        for (size_t row = live.first_row(); row < live.last_row(); ++row)
+            AddElements(gradient.dy[i], row, shape_.outputs, dh.Row(row));
         StepBack({workspace,
                   live,
                   Tape(shape_, gradient.tapes[i], rows),
@@ -337,7 +293,7 @@ inline void TrainingLayer::GradientRows(const pymps_engine_gradient &gradient, c
 inline void TrainingLayer::InputGradients(const pymps_engine_gradient &gradient, const Chunk &chunk,
                                           const GradientWorkspace &workspace, const Tiles &tiles) const {
     const size_t padded = shape_.Padded(shape_.inputs);
-    const Rows dx = {workspace.dx, padded};
+    const MutableRows dx = {workspace.dx, padded};
     if (shape_.unit_input) {
         for (size_t row = tiles.first_row(); row < tiles.last_row(); ++row)
             SumGates(workspace.gates.Row(row), shape_.gates, shape_.stride, dx.Row(row));

@@ -118,7 +118,7 @@ void GruTraining::UpdateOutput(const ForwardStep &step, size_t row) const {
 void GruTraining::StepForward(const ForwardStep &step) const {
     StartGates(step, nullptr);
     const Factor recurrent = FactorOf(step.weights.terms, kRecurrentTerm, Field(step.tape, kH0Field));
-    const Rows gates = Gates(step.tape, kZ), h = Gates(step.tape, kH);
+    const MutableRows gates = Gates(step.tape, kZ), h = Gates(step.tape, kH);
     MultiplyRows(&recurrent, 1, step.tiles, {gates.data, gates.stride}, gates);
     const size_t first = step.tiles.first_row(), last = step.tiles.last_row();
     for (size_t row = first; row < last; ++row)

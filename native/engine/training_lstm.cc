@@ -119,7 +119,7 @@ void LstmTraining::StepForward(const ForwardStep &step) const {
     StartGates(step, &recurrent);
     if (memory_term_ != 0) {
         const Factor memory = FactorOf(step.weights.terms, memory_term_, Field(step.tape, kC0Field));
-        const Rows gates = Gates(step.tape, kInputGate);
+        const MutableRows gates = Gates(step.tape, kInputGate);
         MultiplyRows(&memory, 1, step.tiles, {gates.data, gates.stride}, gates);
     }
     const size_t first = step.tiles.first_row(), last = step.tiles.last_row();
@@ -127,7 +127,7 @@ void LstmTraining::StepForward(const ForwardStep &step) const {
         UpdateCell(step, row);
     if (output_memory_term_ != 0) {
         const Factor memory = FactorOf(step.weights.terms, output_memory_term_, Field(step.tape, c1_field_));
-        const Rows gates = Gates(step.tape, kOutputGate);
+        const MutableRows gates = Gates(step.tape, kOutputGate);
         MultiplyRows(&memory, 1, step.tiles, {gates.data, gates.stride}, gates);
     }
     for (size_t row = first; row < last; ++row)

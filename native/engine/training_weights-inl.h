@@ -106,7 +106,7 @@ inline void LoadState(const TrainingShape &shape, const pymps_engine_state *stat
 }
 
 /* dL/dh and dL/dc of all rows of some tiles. */
-inline void StoreGradient(const TrainingShape &shape, const Tiles &tiles, const Rows &dh, const Rows &dc,
+inline void StoreGradient(const TrainingShape &shape, const Tiles &tiles, const MutableRows &dh, const MutableRows &dc,
                           const pymps_engine_state &to) {
     const Tiles all = tiles.Live(tiles.rows);
     const size_t first = all.first_row(), rows = all.last_row() - first, offset = first * to.row_floats;

@@ -58,7 +58,7 @@ struct GradientWorkspace {
     float *zeros;                  /* a row of any kind */
     float *dh, *dc;                /* dL/dh and dL/dc of all rows, between two steps */
     float *scratch;                /* of a step */
-    Rows gates; /* dL/d(sum) of a chunk's rows; a little apart, lest they share the same sets of the cache */
+    MutableRows gates; /* dL/d(sum) of a chunk's rows; a little apart, lest they share the same sets of the cache */
     PackedMatrix operands[kMaxOperands]; /* of a chunk's rows */
     float *dx;                           /* of a chunk's rows */
 

@@ -212,6 +212,59 @@ void TestLarge(Kind kind) {
     }
 }
 
+// f'(x) as the engine has it: of a layer that is a bias and its neuron, whose y has the gradient 1.
+double Slope(const pymps_engine_neuron &neuron, float x) {
+    Model model(test::kSingleGate, 1, 1, /*half=*/false, /*bounded=*/true);
+    model.unit_input = false;
+    for (Doubles &weights : model.weights[0])
+        weights.clear();
+    model.weights[0][PYMPS_ENGINE_BIAS] = {x};
+    model.neurons[0] = neuron;
+    Problem problem(model, PYMPS_ENGINE_FLOAT32, 1, 1);
+    problem.has_initial = problem.has_last = false;
+    problem.result_type = PYMPS_ENGINE_FLOAT32;
+    problem.dy = {Matrix(1, 1, PYMPS_ENGINE_FLOAT32, 0)};
+    problem.dy[0].floats = {1};
+    pymps_engine_training *training = model.Create();
+    const TrainingResults results = Train(training, problem, 1);
+    pymps_engine_training_destroy(training);
+    return At(results.gradients->Of(0, PYMPS_ENGINE_BIAS), 0, 0);
+}
+
+void TestSlopes() {
+    const float prelu_slope = -0.375f;
+    const pymps_engine_neuron neurons[] = {
+        {0, 0, 0, 0, nullptr},        {1, -0.25f, 0, 0, nullptr},      {1, 0, 0, 0, nullptr},
+        {2, 0.5f, 0.25f, 0, nullptr}, {3, 0, 0, 0, nullptr},           {4, 0.25f, 0.5f, 0, nullptr},
+        {5, 0.5f, 2, 0, nullptr},     {5, 0, 1, 0, nullptr},           {6, 0, 0, 0, nullptr},
+        {7, 0.25f, 2, 0, nullptr},    {8, 0, 0, 0, nullptr},           {9, -0.5f, 0, 0, nullptr},
+        {10, 0, 0, 0, &prelu_slope},  {11, -0.25f, 0.75f, 0, nullptr}, {12, 0.5f, 4, 2.5f, nullptr},
+        {13, -1, -1, -1, nullptr},    {13, 1, -1, 2, nullptr},         {14, 1, 7.5f, -1, nullptr},
+        {14, 1, 7.5f, 10, nullptr},   {15, 0, 0, 0, nullptr}};
+    for (const pymps_engine_neuron &neuron : neurons) {
+        for (const float x : {-7.0f, -2.75f, -1.0f, -0.3f, -0.01f, 0.02f, 0.4f, 0.875f, 1.5f, 3.0f, 6.0f}) {
+            const double expected =
+                (test::NeuronFormula(neuron, x + kStep, 0) - test::NeuronFormula(neuron, x - kStep, 0)) / (2 * kStep);
+            const double actual = Slope(neuron, x);
+            Check(std::fabs(actual - expected) <= 1e-6 * std::max(1.0, std::fabs(expected)),
+                  "neuron %d (%g, %g, %g): the slope at %g is %.9g, not %.9g", neuron.type, neuron.a, neuron.b,
+                  neuron.c, x, actual, expected);
+        }
+    }
+    // Where there is a corner.
+    const struct {
+        pymps_engine_neuron neuron;
+        float x;
+        double slope;
+    } corners[] = {{{1, 0.25f, 0, 0, nullptr}, 0, 1},       {{6, 0, 0, 0, nullptr}, 0, 0},
+                   {{9, 0.5f, 0, 0, nullptr}, 0, 1},        {{11, 0.25f, 6, 0, nullptr}, 6, 0},
+                   {{11, 0.25f, 6, 0, nullptr}, 0, 1},      {{4, 0.25f, 0.5f, 0, nullptr}, 2, 0.25},
+                   {{4, 0.25f, 0.5f, 0, nullptr}, -2, 0.25}};
+    for (const auto &corner : corners)
+        Check(Slope(corner.neuron, corner.x) == corner.slope, "neuron %d: the slope at %g", corner.neuron.type,
+              corner.x);
+}
+
 void TestTeams(Kind kind) {
     const std::unique_ptr<pymps_engine_team, void (*)(pymps_engine_team *)> teams[] = {
         {pymps_engine_team_create(2), pymps_engine_team_destroy},
@@ -236,6 +289,7 @@ void TestTeams(Kind kind) {
 int main() {
     test::ForEachTarget([] {
         test::random_bits.seed(20240229);
+        TestSlopes();
         for (const Kind kind : {test::kLstm, test::kGru, test::kSingleGate}) {
             TestRandom(kind);
             TestLarge(kind);

@@ -40,6 +40,10 @@
 void PMPRecurrentLayerCheckStack(PMPRecurrentLayer *layer, PMPEncoding encoding);
 void PMPRecurrentLayerCheckState(PMPRecurrentLayer *layer, MPSState *state, PMPRecurrentShape shape,
                                  PMPEncoding encoding);
+/// Of a recurrent layer's state: the shape is that of the run that has made it.
+void PMPRecurrentCheckStateShape(MPSState *state, PMPRecurrentShape shape, PMPEncoding encoding);
+/// A temporary state can be read on the command buffer.
+void PMPRecurrentCheckStateLease(MPSState *state, PMPEncoding encoding);
 /// The stack has two halves that read the same input, and whose outputs can be combined.
 void PMPRecurrentLayerCheckDirections(PMPRecurrentLayer *layer, PMPEncoding encoding);
 
@@ -51,6 +55,9 @@ PMPRecurrentRun *PMPRecurrentLayerBegin(PMPRecurrentLayer *layer, PMPRecurrentSh
                                         NSMutableArray *states, PMPEncoding encoding);
 /// Reads the state that the run begins from; the run is complete.
 void PMPRecurrentRunComplete(PMPRecurrentRun *run, MPSState *state, PMPCommandBuffer *commandBuffer);
+
+/// Has the command buffer hold a recurrent layer's state, and lowers its read count.
+void PMPRecurrentStateRead(MPSState *state, PMPCommandBuffer *commandBuffer);
 
 /// Encodes a run in both directions, which PMPBidirectionalRunComplete completes.
 PMPBidirectionalRun *PMPRecurrentLayerBeginBidirectional(PMPRecurrentLayer *layer, PMPRecurrentShape shape,

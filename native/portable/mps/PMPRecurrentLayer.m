@@ -133,12 +133,21 @@ void PMPRecurrentLayerCheckState(PMPRecurrentLayer *layer, MPSState *state, PMPR
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"recurrentInputState: not of a layer with this device and these channels");
     }
+    PMPRecurrentCheckStateShape(state, shape, encoding);
+}
+
+void PMPRecurrentCheckStateShape(MPSState *state, PMPRecurrentShape shape, PMPEncoding encoding) {
+    const struct PMPRecurrentStateStorage *storage = state->_storage;
     if (storage->shape.rows != shape.rows || storage->shape.width != shape.width ||
         storage->shape.height != shape.height) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"recurrentInputState: %@, expected the %@ of the first source",
                                 size_of(storage->shape), size_of(shape));
     }
+    PMPRecurrentCheckStateLease(state, encoding);
+}
+
+void PMPRecurrentCheckStateLease(MPSState *state, PMPEncoding encoding) {
     if (state->_temporary.commandBuffer != nil && !PMPTemporaryIsUsable(&state->_temporary, encoding.commandBuffer)) {
         PMPRaiseInvalidArgument(
             encoding.kernel, encoding.selector,
@@ -184,31 +193,6 @@ size_t PMPRecurrentLayerForwardChannels(PMPRecurrentLayer *layer) {
 
 // Runs
 
-/// Makes the states that the run writes, and appends them to the caller's array where there is one. The command buffer
-/// holds them, and through them the stack.
-static void add_states(PMPRecurrentLayer *layer, PMPRecurrentRun *run, NSMutableArray *outputStates,
-                       PMPEncoding encoding) {
-    pymps_engine_state *memories = PMPRecurrentRunStates(run);
-    for (size_t step = 0; step < run->state_count; step++) {
-        MPSState *state = PMPRecurrentStatePoolTake(layer->_statePool, run->shape);
-        if (state == nil) {
-            [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
-            PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
-                                    @"recurrentOutputStates: no memory for a state");
-        }
-        for (size_t i = 0; i < run->chain.count; i++) {
-            memories[i * run->state_count + step] = state->_storage->layers[i].memory;
-        }
-        if (layer->_recurrentOutputIsTemporary) {
-            PMPTemporaryBegin(&state->_temporary, encoding.commandBuffer, state);
-        } else {
-            [encoding.commandBuffer holdUntilCompleted:state];
-        }
-        [outputStates addObject:state];
-        [state release];
-    }
-}
-
 PMPRecurrentRun *PMPRecurrentLayerBegin(PMPRecurrentLayer *layer, PMPRecurrentShape shape, MPSState *state,
                                         NSMutableArray *states, PMPEncoding encoding) {
     size_t stateCount = layer->_storeAllIntermediateStates && states != nil ? shape.steps : 1;
@@ -222,7 +206,8 @@ PMPRecurrentRun *PMPRecurrentLayerBegin(PMPRecurrentLayer *layer, PMPRecurrentSh
                              .has_initial = state != nil,
                              .descending = layer->_descends};
     layer->_descends ^= shape.steps & 1;
-    add_states(layer, run, states, encoding);
+    PMPRecurrentStatePoolEncode(layer->_statePool, shape, stateCount, layer->_recurrentOutputIsTemporary, states,
+                                PMPRecurrentRunStates(run), encoding);
     return run;
 }
 
@@ -232,12 +217,16 @@ void PMPRecurrentRunComplete(PMPRecurrentRun *run, MPSState *state, PMPCommandBu
         for (size_t i = 0; i < run->chain.count; i++) {
             initial[i] = state->_storage->layers[i].memory;
         }
-        [commandBuffer holdUntilCompleted:state];
-        if (state->_temporary.commandBuffer != nil) {
-            state.readCount -= 1;
-        }
+        PMPRecurrentStateRead(state, commandBuffer);
     }
     run->is_complete = true;
+}
+
+void PMPRecurrentStateRead(MPSState *state, PMPCommandBuffer *commandBuffer) {
+    [commandBuffer holdUntilCompleted:state];
+    if (state->_temporary.commandBuffer != nil) {
+        state.readCount -= 1;
+    }
 }
 
 PMPBidirectionalRun *PMPRecurrentLayerBeginBidirectional(PMPRecurrentLayer *layer, PMPRecurrentShape shape,

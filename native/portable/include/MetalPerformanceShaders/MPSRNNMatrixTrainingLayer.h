@@ -9,6 +9,7 @@
 NS_ASSUME_NONNULL_BEGIN
 
 @class PMPTapeMemory;
+@class PMPTapePool;
 @class PMPTrainingCell;
 
 /// What a gradient needs of one step of a forward pass. Only encode methods make states.
@@ -32,6 +33,7 @@ PMP_CLASS(MPSRNNMatrixTrainingState)
 PMP_CLASS(MPSRNNMatrixTrainingLayer)
 @interface MPSRNNMatrixTrainingLayer : MPSKernel {
     PMPTrainingCell *_cell;
+    PMPTapePool *_tapePool;
     struct PMPRecurrentStatePool *_forwardStates, *_gradientStates;
     BOOL _storeAllIntermediateStates, _recurrentOutputIsTemporary, _trainingStateIsTemporary;
     BOOL _accumulateWeightGradients;
