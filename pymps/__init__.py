@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pymps._image_state import RecurrentImageState
     from pymps._image_stream import ImageStream
     from pymps._layer import MatrixInferenceLayer
-    from pymps._queue import CommandQueue
     from pymps._optimizer import Adam, RMSProp, StochasticGradientDescent
+    from pymps._queue import CommandQueue
     from pymps._state import RecurrentState
     from pymps._stream import Stream
     from pymps._tape import Tape

@@ -196,16 +196,14 @@ cdef class TrainingLayer:
         if given is None:
             raise ValueError("h, c: no array, expected at least one, which says how many rows there are")
         rows = given.shape[0] if getattr(given, "ndim", 0) == 2 else "B"
-        arrays = []
-        for name, values in (("h", h), ("c", c)):
-            if values is not None:
-                values = checked_array(name, values, (rows, self.output_feature_channels), np.float32)
-                values = np.ascontiguousarray(values)
-            arrays.append(values)
+        if h is not None:
+            h = np.ascontiguousarray(checked_array("h", h, (rows, self.output_feature_channels), np.float32))
+        if c is not None:
+            c = np.ascontiguousarray(checked_array("c", c, (rows, self.output_feature_channels), np.float32))
         if c is not None and not self.trainer.info.has_memory_cell:
             raise ValueError(f"c: {describe(c)}, expected None for a layer without a memory cell")
-        cdef const float *h_data = NULL if h is None else <const float *>cnp.PyArray_DATA(arrays[0])
-        cdef const float *c_data = NULL if c is None else <const float *>cnp.PyArray_DATA(arrays[1])
+        cdef float *h_data = NULL if h is None else <float *>cnp.PyArray_DATA(h)
+        cdef float *c_data = NULL if c is None else <float *>cnp.PyArray_DATA(c)
         cdef Py_ssize_t batch = rows
         cdef pymps_state *handle = NULL
         cdef pymps_error error

@@ -123,6 +123,11 @@ cdef class WeightGradients(TrainingMatrices):
         No `MatrixId`; or the gradients are temporary: the CPU can't read them.
     """
 
+    @property
+    def is_temporary(self):
+        """Whether they live on the command buffer that they were made for alone, until something reads them."""
+        return bool(self.trainer.training.training_matrices_is_temporary(self.handle))
+
 
 Mapping.register(TrainingMatrices)
 
