@@ -34,7 +34,9 @@ enum { kMostIdle = 2 };
             break;
         }
     }
-    [_idle removeObjectIdenticalTo:taken];
+    if (taken != nil) {
+        [_idle removeObjectIdenticalTo:taken];
+    }
     [_lock unlock];
     return taken;
 }
