@@ -143,7 +143,7 @@ class RNNDescriptor:
         channels = f"{self.input_feature_channels} -> {self.output_feature_channels}"
         return f"<{type(self).__name__} {channels}: {given}>"
 
-    def _without_weights(self) -> RNNDescriptor:
+    def _without_sources(self) -> RNNDescriptor:
         """The same channels and switches."""
         made = copy(self)
         made._sources = {}
