@@ -16,24 +16,23 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/* The differences and the sum that the terms of a pair multiply, channels of each after those of the one before; out of
- * the channels of four pixels. */
-inline void TransformPair(const float *const d[4], size_t channels, float *to) {
+/* The differences and the sum that the terms of a pair multiply, out of the channels of four pixels. */
+inline void TransformPair(const float *const d[4], size_t channels, float *to, size_t term_stride) {
     const hn::ScalableTag<float> tag;
     size_t c = 0;
     for (; c + kLanes <= channels; c += kLanes) {
         const auto d0 = hn::LoadU(tag, d[0] + c), d1 = hn::LoadU(tag, d[1] + c);
         const auto d2 = hn::LoadU(tag, d[2] + c), d3 = hn::LoadU(tag, d[3] + c);
         hn::StoreU(hn::Sub(d0, d2), tag, to + c);
-        hn::StoreU(hn::Add(d1, d2), tag, to + channels + c);
-        hn::StoreU(hn::Sub(d2, d1), tag, to + 2 * channels + c);
-        hn::StoreU(hn::Sub(d1, d3), tag, to + 3 * channels + c);
+        hn::StoreU(hn::Add(d1, d2), tag, to + term_stride + c);
+        hn::StoreU(hn::Sub(d2, d1), tag, to + 2 * term_stride + c);
+        hn::StoreU(hn::Sub(d1, d3), tag, to + 3 * term_stride + c);
     }
     for (; c < channels; ++c) {
         to[c] = d[0][c] - d[2][c];
-        to[channels + c] = d[1][c] + d[2][c];
-        to[2 * channels + c] = d[2][c] - d[1][c];
-        to[3 * channels + c] = d[1][c] - d[3][c];
+        to[term_stride + c] = d[1][c] + d[2][c];
+        to[2 * term_stride + c] = d[2][c] - d[1][c];
+        to[3 * term_stride + c] = d[1][c] - d[3][c];
     }
 }
 

@@ -47,16 +47,16 @@ struct TileRows {
     /* To the places of all pixels, or of the first ones of pairs. */
     HWY_NOINLINE void Point(const float *data, const Frame &frame, const Block &tile) {
         line_stride = frame.LineFloats();
-        term_stride = frame.in_pairs ? frame.channels : 0;
-        const size_t step = frame.in_pairs ? 2 : 1, floats = frame.PlaceFloats();
-        const size_t line_end = (frame.Places() - (frame.width + step - 1) / step) * floats;
+        term_stride = frame.in_pairs ? frame.TermFloats() : 0;
+        const size_t step = frame.in_pairs ? 2 : 1;
+        const size_t line_end = line_stride - (frame.width + step - 1) / step * frame.channels;
         size_t x = tile.row % frame.width, y = tile.row / frame.width;
         const size_t image = y / frame.height;
         y %= frame.height;
-        const float *place = data + image * frame.ImageFloats() + y * line_stride + x / step * floats;
+        const float *place = data + image * frame.ImageFloats() + y * line_stride + x / step * frame.channels;
         for (size_t pixel = 0, r = 0; pixel < tile.rows; ++r) {
             rows[r] = place;
-            place += floats;
+            place += frame.channels;
             const size_t count = std::min(step, frame.width - x);
             pixel += count;
             x += count;

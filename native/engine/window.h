@@ -67,8 +67,8 @@ struct Frame {
 
     size_t Lines() const { return AddSizes(height, window.height - 1); }
     size_t Places() const { return in_pairs ? width / 2 + width % 2 : AddSizes(width, window.width - 1); }
-    size_t PlaceFloats() const { return in_pairs ? MultiplySizes(kPairTerms, channels) : channels; }
-    size_t LineFloats() const { return MultiplySizes(Places(), PlaceFloats()); }
+    size_t TermFloats() const { return MultiplySizes(Places(), channels); } /* of a line; or all of it */
+    size_t LineFloats() const { return in_pairs ? MultiplySizes(kPairTerms, TermFloats()) : TermFloats(); }
     size_t ImageFloats() const { return MultiplySizes(Lines(), LineFloats()); }
 };
 

@@ -170,6 +170,12 @@ struct ImageLayer : Layer {
             *window = {3, window->width == 0 ? 1 : window->height, Below(3), window->top};
     }
 
+    // Rounding errors grow with the root of a sum's terms, of which there may be more than a row of a matrix has here.
+    double Tolerance() const {
+        const size_t terms = Taps(w_window) * inputs + (Taps(u_window) + Taps(v_window)) * outputs;
+        return kTolerance * std::sqrt(std::max(1.0, double(terms) / 400));
+    }
+
     Floats RandomKernel(const pymps_engine_window &window, size_t channels) const {
         const size_t columns = Taps(window) * channels;
         const double deviation = 1 / std::sqrt(2.0 * double(columns));

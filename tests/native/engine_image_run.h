@@ -19,6 +19,7 @@ struct ImageSubject {
     std::function<void(const Geometry &g, const Doubles &x, const Doubles &h0, const Doubles &c0, Doubles *h1,
                        Doubles *c1)>
         reference;
+    double tolerance;
 };
 
 struct ImageSequence {
@@ -135,7 +136,7 @@ inline void TestImageSequence(const ImageSubject &subject, ImageSequence &s) {
                   s.gap);
     for (size_t step = 0; step < steps; ++step) {
         const double error = StepError(subject, s, all, step);
-        if (!Check(error <= kTolerance, "step %zu is off by %.2g %s", step, error, what))
+        if (!Check(error <= subject.tolerance, "step %zu is off by %.2g %s", step, error, what))
             break;
         Check(all.y[step].Holds(all.states[step].h.Values()), "y differs from h1 %s", what);
         Check(all.y[step].SameBits(last.y[step]), "y depends on the states that are wanted %s", what);

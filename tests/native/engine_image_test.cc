@@ -89,7 +89,8 @@ struct Lstm : test::ImageLayer {
                     std::to_string(gates[0].neuron.type) + ", " + AboutWindows(*this),
                 [this] { return Create(); },
                 [this](const Geometry &g, const Doubles &x, const Doubles &h0, const Doubles &c0, Doubles *h1,
-                       Doubles *c1) { Reference(g, x, h0, c0, h1, c1); }};
+                       Doubles *c1) { Reference(g, x, h0, c0, h1, c1); },
+                Tolerance()};
     }
 };
 
@@ -164,7 +165,8 @@ struct Gru : test::ImageLayer {
                 about + AboutWindows(*this),
                 [this] { return Create(); },
                 [this](const Geometry &g, const Doubles &x, const Doubles &h0, const Doubles &, Doubles *h1,
-                       Doubles *) { Reference(g, x, h0, h1); }};
+                       Doubles *) { Reference(g, x, h0, h1); },
+                Tolerance()};
     }
 };
 
@@ -191,7 +193,8 @@ struct SingleGate : test::ImageLayer {
                 "single gate, neuron " + std::to_string(gate.neuron.type) + ", " + AboutWindows(*this),
                 [this] { return Create(); },
                 [this](const Geometry &g, const Doubles &x, const Doubles &h0, const Doubles &, Doubles *h1,
-                       Doubles *) { *h1 = Activate(gate, Sums(gate, g, x, h0)); }};
+                       Doubles *) { *h1 = Activate(gate, Sums(gate, g, x, h0)); },
+                Tolerance()};
     }
 };
 
