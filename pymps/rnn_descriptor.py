@@ -89,7 +89,9 @@ class RNNDescriptor:
     """Channels, switches and weights of one layer; the classes derived from it add the gates."""
 
     use_float32_weights = Value(
-        checked_bool, False, "Whether a layer of matrices keeps float32 weights; else float16, as a layer of images does."
+        checked_bool,
+        False,
+        "Whether a layer of matrices keeps float32 weights; else float16, as a layer of images does.",
     )
     layer_sequence_direction = Value(
         _checked_direction,

@@ -18,7 +18,15 @@ import pymps
 from pymps import LSTMDescriptor, Neuron, NeuronType, WeightSource
 
 GATES = ("input_gate", "forget_gate", "cell_gate", "output_gate")
-HANDLES = ("Buffer", "Device", "Image", "ImageInferenceLayer", "ImageStream", "MatrixInferenceLayer", "RecurrentImageState")
+HANDLES = (
+    "Buffer",
+    "Device",
+    "Image",
+    "ImageInferenceLayer",
+    "ImageStream",
+    "MatrixInferenceLayer",
+    "RecurrentImageState",
+)
 HANDLES += ("RecurrentState", "Stream")
 PROPERTIES = [f"{gate}_{kind}_weights" for gate in GATES for kind in ("input", "recurrent", "memory")]
 
