@@ -64,7 +64,7 @@ def test_everything_is_documented(name: str) -> None:
 
 
 def test_the_headers_ship() -> None:
-    for name in ("pymps.h", "pymps_image.h"):
+    for name in ("pymps.h", "pymps_image.h", "pymps_training.h"):
         assert (Path(pymps.get_include()) / name).is_file()
 
 
