@@ -25,16 +25,22 @@ if TYPE_CHECKING:
     from pymps._image_state import RecurrentImageState
     from pymps._image_stream import ImageStream
     from pymps._layer import MatrixInferenceLayer
+    from pymps._optimizer import Adam, RMSProp, StochasticGradientDescent
     from pymps._queue import CommandQueue
     from pymps._state import RecurrentState
     from pymps._stream import Stream
+    from pymps._tape import Tape
+    from pymps._training_layer import MatrixTrainingLayer
+    from pymps._training_matrices import TrainingWeights, WeightGradients
     from pymps.data_source import ConvolutionDescriptor, DataSource
     from pymps.descriptors import GRUDescriptor, LSTMDescriptor, SingleGateDescriptor
     from pymps.enums import (
         ChannelFormat,
         CommandBufferStatus,
         DataType,
+        MatrixId,
         NeuronType,
+        RegularizationType,
         RNNBidirectionalCombineMode,
         RNNSequenceDirection,
         StorageMode,
@@ -51,6 +57,7 @@ else:
         ) from error
 
     _MODULES = {
+        "Adam": "_optimizer",
         "Buffer": "_buffer",
         "ChannelFormat": "enums",
         "CommandBuffer": "_command_buffer",
@@ -67,17 +74,25 @@ else:
         "ImageInferenceLayer": "_image_layer",
         "ImageStream": "_image_stream",
         "LSTMDescriptor": "descriptors",
+        "MatrixId": "enums",
         "MatrixInferenceLayer": "_layer",
+        "MatrixTrainingLayer": "_training_layer",
         "Neuron": "neurons",
         "NeuronType": "enums",
+        "RMSProp": "_optimizer",
         "RNNBidirectionalCombineMode": "enums",
         "RNNSequenceDirection": "enums",
         "RecurrentImageState": "_image_state",
         "RecurrentState": "_state",
+        "RegularizationType": "enums",
         "SharedEvent": "_event",
         "SingleGateDescriptor": "descriptors",
+        "StochasticGradientDescent": "_optimizer",
         "StorageMode": "enums",
         "Stream": "_stream",
+        "Tape": "_tape",
+        "TrainingWeights": "_training_matrices",
+        "WeightGradients": "_training_matrices",
         "WeightSource": "weights",
         "devices": "_device",
     }
@@ -95,6 +110,7 @@ else:
 
 
 __all__ = [
+    "Adam",
     "Buffer",
     "ChannelFormat",
     "CommandBuffer",
@@ -111,17 +127,25 @@ __all__ = [
     "ImageInferenceLayer",
     "ImageStream",
     "LSTMDescriptor",
+    "MatrixId",
     "MatrixInferenceLayer",
+    "MatrixTrainingLayer",
     "Neuron",
     "NeuronType",
+    "RMSProp",
     "RNNBidirectionalCombineMode",
     "RNNSequenceDirection",
     "RecurrentImageState",
     "RecurrentState",
+    "RegularizationType",
     "SharedEvent",
     "SingleGateDescriptor",
+    "StochasticGradientDescent",
     "StorageMode",
     "Stream",
+    "Tape",
+    "TrainingWeights",
+    "WeightGradients",
     "WeightSource",
     "devices",
     "get_include",
@@ -131,7 +155,7 @@ __version__ = "0.1.0"
 
 
 def get_include() -> str:
-    """Where pymps.h and pymps_image.h lie, for compiling against pymps.
+    """Where pymps.h, pymps_image.h and pymps_training.h lie, for compiling against pymps.
 
     Returns
     -------

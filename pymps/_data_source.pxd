@@ -6,6 +6,7 @@ cdef class Fetcher:
     cdef str _name       # of the property that it was set to
     cdef tuple _shape    # of the weights that this property takes
     cdef list _failures  # what was raised, in the order of time; shared by all fetchers of a layer
+    cdef readonly object neuron  # of the last load; None: there was none
     cdef list _fetched   # of each load without a purge: what its `weights` point to
 
     cdef pymps_data_source native(self)

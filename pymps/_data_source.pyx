@@ -34,6 +34,7 @@ cdef class Fetcher:
         try:
             fetched = fetch_weights(self._name, self._source, self._shape)
             self._fetched.append(describe_weights(self._name, fetched, weights))
+            self.neuron = fetched.neuron
         except BaseException:
             try:
                 self._source.purge()

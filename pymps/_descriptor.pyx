@@ -88,6 +88,7 @@ cdef class NativeDescriptor:
         cdef pymps_weights weights
         cdef pymps_error error
         owner = describe_weights(name, source, &weights)
+        self.sources[name] = source
         check(self.native.descriptor_set_weights(self.handle, matrix_id, &weights, &error), &error)
         del owner
         return 0
@@ -95,14 +96,23 @@ cdef class NativeDescriptor:
     cdef int _set_data_source(self, pymps_matrix_id matrix_id, str name, object source, tuple shape,
                               list failures) except -1:
         cdef Fetcher fetcher = make_fetcher(source, name, shape, failures)
+        self.sources[name] = fetcher
         cdef pymps_data_source native = fetcher.native()
         cdef pymps_error error
         return check(self.native.descriptor_set_data_source(self.handle, matrix_id, &native, &error), &error)
 
 
+cdef dict matrix_ids_of(object descriptor):
+    for kind, matrix_ids in MATRIX_IDS.items():
+        if isinstance(descriptor, kind):
+            return matrix_ids
+    raise AssertionError(f"{describe(descriptor)}: not a descriptor")
+
+
 cdef NativeDescriptor make_descriptor(const pymps_backend *native, object descriptor, list failures):
     cdef NativeDescriptor made = NativeDescriptor.__new__(NativeDescriptor)
     made.native = native
+    made.sources = {}
     for kind in MATRIX_IDS:
         if isinstance(descriptor, kind):
             break

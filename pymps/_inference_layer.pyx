@@ -65,7 +65,7 @@ cdef class InferenceLayer:
         cdef NewStates states = make_states(self.native, count)
         cdef Runner runner = self.runner()
         try:
-            runner.stage(self.device, [source, target])
+            runner.staging.stage(self.device, [source, target])
             source.copy_in()
             with nogil:
                 runner.run(source, target, initial, count, states.handles)
@@ -110,7 +110,7 @@ cdef class InferenceLayer:
         targets = [forward] if backward is None else [forward, backward]
         cdef Runner runner = self.runner()
         try:
-            runner.stage(self.device, [source, *targets])
+            runner.staging.stage(self.device, [source, *targets])
             source.copy_in()
             runner.run_bidirectional(source, forward, backward, <pymps_combine_mode><int>self._combine_mode)
             for target in targets:

@@ -52,10 +52,10 @@ cdef class MatrixSequence(Sequence):
             matrix.offset_bytes += stride
         return 0
 
-    cdef Sequence checked_output(self, str name, object out, Py_ssize_t features):
-        if self.is_list and not isinstance(out, (list, tuple)):
-            raise TypeError(f"{name}: {describe(out)}, expected a list of arrays, as {self.name} is")
-        cdef MatrixSequence checked = checked_sequence(name, out, self.is_list, features)
+    cdef MatrixSequence checked_like(self, str name, object value, Py_ssize_t features):
+        if self.is_list and not isinstance(value, (list, tuple)):
+            raise TypeError(f"{name}: {describe(value)}, expected a list of arrays, as {self.name} is")
+        cdef MatrixSequence checked = checked_sequence(name, value, self.is_list, features)
         if len(checked.blocks) != len(self.blocks):
             raise ValueError(f"{name}: {len(checked.blocks)} steps, expected {len(self.blocks)}, those of {self.name}")
         if not is_same_type(checked.blocks[0], self.blocks[0]):
@@ -64,6 +64,31 @@ cdef class MatrixSequence(Sequence):
         for index in range(len(self.blocks)):
             check_block_pair(checked, index, checked.blocks[index], self.blocks[index])
         return checked
+
+    cdef Sequence checked_output(self, str name, object out, Py_ssize_t features):
+        cdef MatrixSequence checked = self.checked_like(name, out, features)
+        cdef Py_ssize_t index
+        for index in range(len(checked.blocks)):
+            check_result(place_of(name, index if self.is_list else -1), checked.blocks[index])
+        return checked
+
+    cdef MatrixSequence on_device(self, Device device):
+        self.locate(device)
+        if self._outside is None:
+            return self
+        cdef MatrixSequence copy = self.new_output(self.name, device, self.blocks[0].shape[2])
+        for target, block in zip(copy.blocks, self.blocks):
+            np.copyto(target, block)
+        copy.locate(device)
+        return copy
+
+    cdef MatrixSequence steps_of(self, Device device, Py_ssize_t first, Py_ssize_t end):
+        if first == 0 and end == self.steps:
+            return self
+        blocks = self.blocks[first:end] if self.is_list else [self.blocks[0][first:end]]
+        cdef MatrixSequence part = make_sequence(self.name, blocks, self.is_list)
+        part.locate_in_place(device)
+        return part
 
     cdef Sequence new_output(self, str name, Device device, Py_ssize_t features):
         if not self.is_list:
@@ -104,14 +129,19 @@ cdef MatrixSequence checked_input(str name, object x, Py_ssize_t features):
     return checked_sequence(name, x, isinstance(x, (list, tuple)), features)
 
 
-cdef int check_block_pair(MatrixSequence out, Py_ssize_t index, cnp.ndarray block, cnp.ndarray source) except -1:
-    """Checks the index-th block of an output against that of x."""
-    where = place_of(out.name, index if out.is_list else -1)
+cdef int check_block_pair(MatrixSequence other, Py_ssize_t index, cnp.ndarray block, cnp.ndarray source) except -1:
+    """Checks the index-th block of what belongs to x against that of x."""
     if (cnp.PyArray_DIM(block, 0) != cnp.PyArray_DIM(source, 0)
             or cnp.PyArray_DIM(block, 1) != cnp.PyArray_DIM(source, 1)):
-        axes = slice(1 if out.is_list else 0, None)
+        where = place_of(other.name, index if other.is_list else -1)
+        axes = slice(1 if other.is_list else 0, None)
         expected = ((<object>source).shape[:2] + (<object>block).shape[2:])[axes]
         raise ValueError(f"{where}: shape {(<object>block).shape[axes]}, expected {expected}")
+    return 0
+
+
+cdef int check_result(str where, cnp.ndarray block) except -1:
+    """Checks that a block of an output can be written."""
     if not cnp.PyArray_ISWRITEABLE(block):
         raise ValueError(f"{where}: read-only, expected a writable array")
     if overlaps_itself(block):

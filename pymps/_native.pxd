@@ -47,25 +47,33 @@ cdef extern from "pymps.h" nogil:
     ctypedef enum pymps_matrix_id:
         PYMPS_SINGLE_GATE_INPUT_WEIGHTS
         PYMPS_SINGLE_GATE_RECURRENT_WEIGHTS
+        PYMPS_SINGLE_GATE_BIAS_TERMS
         PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_INPUT_GATE_BIAS_TERMS
         PYMPS_LSTM_FORGET_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_FORGET_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_FORGET_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_FORGET_GATE_BIAS_TERMS
         PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_CELL_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_CELL_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_CELL_GATE_BIAS_TERMS
         PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS
         PYMPS_LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS
         PYMPS_LSTM_OUTPUT_GATE_MEMORY_WEIGHTS
+        PYMPS_LSTM_OUTPUT_GATE_BIAS_TERMS
         PYMPS_GRU_INPUT_GATE_INPUT_WEIGHTS
         PYMPS_GRU_INPUT_GATE_RECURRENT_WEIGHTS
+        PYMPS_GRU_INPUT_GATE_BIAS_TERMS
         PYMPS_GRU_RECURRENT_GATE_INPUT_WEIGHTS
         PYMPS_GRU_RECURRENT_GATE_RECURRENT_WEIGHTS
+        PYMPS_GRU_RECURRENT_GATE_BIAS_TERMS
         PYMPS_GRU_OUTPUT_GATE_INPUT_WEIGHTS
         PYMPS_GRU_OUTPUT_GATE_RECURRENT_WEIGHTS
         PYMPS_GRU_OUTPUT_GATE_INPUT_GATE_WEIGHTS
+        PYMPS_GRU_OUTPUT_GATE_BIAS_TERMS
 
     ctypedef enum pymps_sequence_direction:
         PYMPS_SEQUENCE_FORWARD
@@ -134,6 +142,7 @@ cdef extern from "pymps.h" nogil:
     ctypedef struct pymps_backend:
         const char *name
         const pymps_image_functions *images
+        const pymps_training_functions *training
 
         pymps_status (*device_count)(size_t *count, pymps_error *error) noexcept nogil
         pymps_status (*device_open)(size_t index, size_t threads, pymps_device **device, pymps_error *error) noexcept nogil
@@ -343,3 +352,107 @@ cdef extern from "pymps_image.h" nogil:
                                           pymps_image **image, pymps_error *error) noexcept nogil
         pymps_status (*image_stream_create)(pymps_layer *layer, size_t width, size_t height, size_t number_of_images,
                                             pymps_stream **stream, pymps_error *error) noexcept nogil
+
+
+cdef extern from "pymps_training.h" nogil:
+    ctypedef struct pymps_training_layer
+    ctypedef struct pymps_training_matrices
+    ctypedef struct pymps_training_tape
+    ctypedef struct pymps_optimizer
+
+    ctypedef struct pymps_training_layer_info:
+        size_t input_feature_channels, output_feature_channels
+        bint has_memory_cell
+        pymps_data_type weights_data_type
+
+    ctypedef struct pymps_training_forward:
+        pymps_training_matrices *weights
+        size_t steps
+        const pymps_matrix *sources
+        const pymps_matrix *destinations
+        pymps_state *state
+        size_t state_count
+        bint states_are_temporary
+        pymps_state **states
+        bint tape_is_temporary
+
+    ctypedef struct pymps_training_gradient:
+        pymps_training_matrices *weights
+        pymps_training_tape *tape
+        size_t first_step, steps
+        const pymps_matrix *sources
+        const pymps_matrix *dy
+        const pymps_matrix *dx
+        pymps_training_matrices *weight_gradients
+        bint accumulate_weight_gradients
+        pymps_state *state
+        size_t state_count
+        bint states_are_temporary
+        pymps_state **states
+
+    ctypedef enum pymps_regularization_type:
+        PYMPS_REGULARIZATION_NONE
+        PYMPS_REGULARIZATION_L1
+        PYMPS_REGULARIZATION_L2
+
+    ctypedef struct pymps_optimizer_options:
+        float learning_rate, gradient_rescale
+        bint apply_gradient_clipping
+        float gradient_clip_min, gradient_clip_max
+        pymps_regularization_type regularization_type
+        float regularization_scale
+
+    ctypedef struct pymps_training_functions:
+        pymps_status (*training_layer_create)(pymps_device *device, pymps_descriptor *descriptor,
+                                              pymps_training_layer **layer, pymps_training_matrices **weights,
+                                              pymps_error *error) noexcept nogil
+        pymps_status (*training_layer_copy)(pymps_training_layer *layer, pymps_training_layer **copy,
+                                            pymps_error *error) noexcept nogil
+        void (*training_layer_release)(pymps_training_layer *layer) noexcept nogil
+        void (*training_layer_info)(pymps_training_layer *layer, pymps_training_layer_info *info) noexcept nogil
+        bint (*training_layer_matrix_shape)(pymps_training_layer *layer, pymps_matrix_id matrix_id, size_t *rows,
+                                            size_t *columns) noexcept nogil
+        pymps_status (*training_weights_create)(pymps_training_layer *layer, pymps_training_matrices **weights,
+                                                pymps_error *error) noexcept nogil
+        pymps_status (*training_gradients_create)(pymps_training_layer *layer, pymps_data_type data_type,
+                                                  pymps_command_buffer *command_buffer,
+                                                  pymps_training_matrices **gradients,
+                                                  pymps_error *error) noexcept nogil
+        void (*training_matrices_release)(pymps_training_matrices *matrices) noexcept nogil
+        pymps_data_type (*training_matrices_data_type)(pymps_training_matrices *matrices) noexcept nogil
+        bint (*training_matrices_is_temporary)(pymps_training_matrices *matrices) noexcept nogil
+        pymps_status (*training_layer_encode_copy)(pymps_training_layer *layer, pymps_command_buffer *command_buffer,
+                                                   pymps_training_matrices *matrices, pymps_matrix_id matrix_id,
+                                                   const pymps_matrix *matrix, size_t first_row, size_t first_column,
+                                                   bint from_matrix, pymps_error *error) noexcept nogil
+        pymps_status (*training_layer_encode_forward)(pymps_training_layer *layer,
+                                                      pymps_command_buffer *command_buffer,
+                                                      const pymps_training_forward *forward,
+                                                      pymps_training_tape **tape, pymps_error *error) noexcept nogil
+        pymps_status (*training_layer_encode_gradient)(pymps_training_layer *layer,
+                                                       pymps_command_buffer *command_buffer,
+                                                       const pymps_training_gradient *gradient,
+                                                       pymps_error *error) noexcept nogil
+        void (*training_tape_release)(pymps_training_tape *tape) noexcept nogil
+        bint (*training_tape_is_temporary)(pymps_training_tape *tape) noexcept nogil
+        pymps_status (*training_state_create)(pymps_training_layer *layer, bint is_gradient, size_t rows,
+                                              const float *h, const float *c, pymps_state **state,
+                                              pymps_error *error) noexcept nogil
+        pymps_status (*sgd_optimizer_create)(pymps_training_layer *layer, const pymps_optimizer_options *options,
+                                             float momentum_scale, bint use_nesterov_momentum,
+                                             pymps_optimizer **optimizer, pymps_error *error) noexcept nogil
+        pymps_status (*rms_prop_optimizer_create)(pymps_training_layer *layer, const pymps_optimizer_options *options,
+                                                  double decay, float epsilon, pymps_optimizer **optimizer,
+                                                  pymps_error *error) noexcept nogil
+        pymps_status (*adam_optimizer_create)(pymps_training_layer *layer, const pymps_optimizer_options *options,
+                                              double beta1, double beta2, float epsilon, bint use_ams_grad,
+                                              pymps_optimizer **optimizer, pymps_error *error) noexcept nogil
+        void (*optimizer_release)(pymps_optimizer *optimizer) noexcept nogil
+        float (*optimizer_learning_rate)(pymps_optimizer *optimizer) noexcept nogil
+        pymps_status (*optimizer_set_learning_rate)(pymps_optimizer *optimizer, float learning_rate,
+                                                    pymps_error *error) noexcept nogil
+        size_t (*optimizer_time_step)(pymps_optimizer *optimizer) noexcept nogil
+        void (*optimizer_set_time_step)(pymps_optimizer *optimizer, size_t time_step) noexcept nogil
+        pymps_status (*optimizer_encode)(pymps_optimizer *optimizer, pymps_command_buffer *command_buffer,
+                                         pymps_training_matrices *gradients, pymps_training_matrices *weights,
+                                         pymps_error *error) noexcept nogil

@@ -17,21 +17,6 @@ cdef class Runner:
             self.native.layer_release(self.layer)
             self.native.queue_release(self.queue)
 
-    cdef int stage(self, Device device, list sequences) except -1:
-        cdef Sequence sequence
-        cdef size_t needed = 0
-        cdef bint is_in_place = True
-        for sequence in sequences:
-            sequence.locate(device)
-            needed += sequence.staging_bytes
-            is_in_place = is_in_place and sequence._outside is None
-        if is_in_place:
-            return 0
-        self.staging.prepare(device, needed)
-        for sequence in sequences:
-            sequence.stage(self.staging)
-        return 0
-
     cdef int run(self, Sequence x, Sequence y, pymps_state *state, size_t state_count,
                  pymps_state **states) except -1 nogil:
         cdef pymps_command_buffer *command_buffer = NULL
@@ -39,7 +24,7 @@ cdef class Runner:
         cdef pymps_status status = self.native.command_buffer_create(self.queue, &command_buffer, &error)
         if status == PYMPS_OK:
             status = self.encode(command_buffer, x, y, state, state_count, False, states, &error)
-        return self._finish(command_buffer, status, &error)
+        return finish(self.native, command_buffer, status, &error)
 
     cdef int run_bidirectional(self, Sequence x, Sequence y, Sequence backward_y,
                                pymps_combine_mode combine_mode) except -1:
@@ -51,7 +36,7 @@ cdef class Runner:
         if status == PYMPS_OK:
             status = self.encode_bidirectional(command_buffer, x, y, backward_y, combine_mode, &error)
         with nogil:
-            self._finish(command_buffer, status, &error)
+            finish(self.native, command_buffer, status, &error)
         return 0
 
     cdef pymps_status encode(self, pymps_command_buffer *command_buffer, Sequence x, Sequence y, pymps_state *state,
@@ -74,14 +59,15 @@ cdef class Runner:
             return self.native.layer_encode_bidirectional_sequence(
                 self.layer, command_buffer, x.steps, x.matrices, y.matrices, matrices, combine_mode, error)
 
-    cdef int _finish(self, pymps_command_buffer *command_buffer, pymps_status status,
-                     pymps_error *error) except -1 nogil:
-        if status == PYMPS_OK:
-            status = self.native.command_buffer_commit(command_buffer, error)
-        if status == PYMPS_OK:
-            status = self.native.command_buffer_wait(command_buffer, error)
-        self.native.command_buffer_release(command_buffer)
-        return check(status, error)
+
+cdef int finish(const pymps_backend *native, pymps_command_buffer *command_buffer, pymps_status status,
+                pymps_error *error) except -1 nogil:
+    if status == PYMPS_OK:
+        status = native.command_buffer_commit(command_buffer, error)
+    if status == PYMPS_OK:
+        status = native.command_buffer_wait(command_buffer, error)
+    native.command_buffer_release(command_buffer)
+    return check(status, error)
 
 
 cdef Runner make_runner(const pymps_backend *native, pymps_layer *layer, Device device):

@@ -10,6 +10,7 @@ cdef class Staging:
     cdef list images         # Images that this call uses, where these can't lie in buffers
     cdef list idle           # those of the last call that this one does not use
 
+    cdef int stage(self, Device device, list sequences) except -1
     cdef int prepare(self, Device device, size_t needed) except -1
     cdef object place(self, object block)
 

@@ -27,6 +27,22 @@ cdef class Staging:
     def __cinit__(self):
         self.images = self.idle = []
 
+    cdef int stage(self, Device device, list sequences) except -1:
+        """Locates the sequences of a call, and gives their blocks places where they lie in no buffer of the device."""
+        cdef Sequence sequence
+        cdef size_t needed = 0
+        cdef bint is_in_place = True
+        for sequence in sequences:
+            sequence.locate(device)
+            needed += sequence.staging_bytes
+            is_in_place = is_in_place and sequence._outside is None
+        if is_in_place:
+            return 0
+        self.prepare(device, needed)
+        for sequence in sequences:
+            sequence.stage(self)
+        return 0
+
     cdef int prepare(self, Device device, size_t needed) except -1:
         """Makes room for the blocks of a call."""
         self.offset = 0

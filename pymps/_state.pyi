@@ -4,11 +4,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pymps._layer import MatrixInferenceLayer
+from pymps._training_layer import MatrixTrainingLayer
 
 @final
 class RecurrentState:
     @property
-    def layer(self) -> MatrixInferenceLayer: ...
+    def layer(self) -> MatrixInferenceLayer | MatrixTrainingLayer: ...
     @property
     def batch(self) -> int: ...
     @property

@@ -89,11 +89,11 @@ cdef class RecurrentState(State):
     (``MPSRNNRecurrentMatrixState``).
 
     It is made by calling a `MatrixInferenceLayer`, by its methods `state` and `encode_sequence`, and by `Stream.state`.
-    It never changes.
+    A `MatrixTrainingLayer` makes it, too; what its gradients make holds dL/dh and dL/dc instead. It never changes.
 
     Attributes
     ----------
-    layer : MatrixInferenceLayer
+    layer : MatrixInferenceLayer or MatrixTrainingLayer
         Whose state it is: no other layer takes it.
     batch : int
         How many rows it has.

@@ -99,7 +99,7 @@ def checked_bool(name: str, value: Any) -> bool:
 def checked_member(name: str, value: Any, kind: type[Member]) -> Member:
     """A member of a small enumeration, or its value."""
     if not isinstance(value, int) or isinstance(value, bool):
-        article = "an" if kind.__name__[0] in "AEIOR" else "a"  # an RNN...
+        article = "an" if kind.__name__.startswith(("A", "E", "I", "O", "RNN")) else "a"
         raise TypeError(f"{name}: {describe(value)}, expected {article} {kind.__name__}")
     try:
         return kind(value)

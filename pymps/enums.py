@@ -6,9 +6,11 @@ __all__ = [
     "ChannelFormat",
     "CommandBufferStatus",
     "DataType",
+    "MatrixId",
     "NeuronType",
     "RNNBidirectionalCombineMode",
     "RNNSequenceDirection",
+    "RegularizationType",
     "StorageMode",
 ]
 
@@ -42,6 +44,44 @@ class DataType(IntEnum):
     UINT8 = 8
     FLOAT16 = 0x10000010
     FLOAT32 = 0x10000020
+
+
+class MatrixId(IntEnum):
+    """Weights of a layer that is trained (``MPSRNNMatrixId``).
+
+    Of the symbols of the descriptors' formulas, W are input weights, U recurrent weights, V memory weights (of a GRU:
+    input gate weights) and b bias terms. The cell gate is what Apple calls "memory gate" here.
+    """
+
+    SINGLE_GATE_INPUT_WEIGHTS = 0
+    SINGLE_GATE_RECURRENT_WEIGHTS = 1
+    SINGLE_GATE_BIAS_TERMS = 2
+    LSTM_INPUT_GATE_INPUT_WEIGHTS = 3
+    LSTM_INPUT_GATE_RECURRENT_WEIGHTS = 4
+    LSTM_INPUT_GATE_MEMORY_WEIGHTS = 5
+    LSTM_INPUT_GATE_BIAS_TERMS = 6
+    LSTM_FORGET_GATE_INPUT_WEIGHTS = 7
+    LSTM_FORGET_GATE_RECURRENT_WEIGHTS = 8
+    LSTM_FORGET_GATE_MEMORY_WEIGHTS = 9
+    LSTM_FORGET_GATE_BIAS_TERMS = 10
+    LSTM_CELL_GATE_INPUT_WEIGHTS = 11
+    LSTM_CELL_GATE_RECURRENT_WEIGHTS = 12
+    LSTM_CELL_GATE_MEMORY_WEIGHTS = 13
+    LSTM_CELL_GATE_BIAS_TERMS = 14
+    LSTM_OUTPUT_GATE_INPUT_WEIGHTS = 15
+    LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS = 16
+    LSTM_OUTPUT_GATE_MEMORY_WEIGHTS = 17
+    LSTM_OUTPUT_GATE_BIAS_TERMS = 18
+    GRU_INPUT_GATE_INPUT_WEIGHTS = 19
+    GRU_INPUT_GATE_RECURRENT_WEIGHTS = 20
+    GRU_INPUT_GATE_BIAS_TERMS = 21
+    GRU_RECURRENT_GATE_INPUT_WEIGHTS = 22
+    GRU_RECURRENT_GATE_RECURRENT_WEIGHTS = 23
+    GRU_RECURRENT_GATE_BIAS_TERMS = 24
+    GRU_OUTPUT_GATE_INPUT_WEIGHTS = 25
+    GRU_OUTPUT_GATE_RECURRENT_WEIGHTS = 26
+    GRU_OUTPUT_GATE_INPUT_GATE_WEIGHTS = 27
+    GRU_OUTPUT_GATE_BIAS_TERMS = 28
 
 
 class NeuronType(IntEnum):
@@ -78,6 +118,14 @@ class RNNSequenceDirection(IntEnum):
 
     FORWARD = 0
     BACKWARD = 1
+
+
+class RegularizationType(IntEnum):
+    """What an optimizer adds to gradients (``MPSNNRegularizationType``)."""
+
+    NONE = 0
+    L1 = 1
+    L2 = 2
 
 
 class StorageMode(IntEnum):

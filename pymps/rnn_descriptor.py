@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar, overload
 
 from pymps._values import checked_bool, checked_count, checked_member, describe
@@ -141,6 +142,13 @@ class RNNDescriptor:
         given = ", ".join(sorted(self._sources)) or "no weights"
         channels = f"{self.input_feature_channels} -> {self.output_feature_channels}"
         return f"<{type(self).__name__} {channels}: {given}>"
+
+    def _without_weights(self) -> RNNDescriptor:
+        """The same channels and switches."""
+        made = copy(self)
+        made._sources = {}
+        made._values = dict(self._values)
+        return made
 
     def _shape(self, kind: WeightsKind) -> tuple[tuple[int, ...], str]:
         """What weights of a kind look like but for their kernel, and for an error message why."""

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from image_models import image_layer, movie
 from models import assert_close, layer, lstm, sequence
 
 import pymps
 from pymps import LSTMDescriptor, Neuron, NeuronType, WeightSource
 
 GATES = ("input_gate", "forget_gate", "cell_gate", "output_gate")
+HANDLES = ("Buffer", "Device", "Image", "ImageInferenceLayer", "ImageStream", "MatrixInferenceLayer", "RecurrentImageState")
+HANDLES += ("RecurrentState", "Stream")
 PROPERTIES = [f"{gate}_{kind}_weights" for gate in GATES for kind in ("input", "recurrent", "memory")]
 
 
@@ -52,8 +55,9 @@ def test_everything_is_documented(name: str) -> None:
         assert attribute.startswith("_") or of_class or inspect.getdoc(getattr(public, attribute)), attribute
 
 
-def test_the_header_ships() -> None:
-    assert (Path(pymps.get_include()) / "pymps.h").is_file()
+def test_the_headers_ship() -> None:
+    for name in ("pymps.h", "pymps_image.h"):
+        assert (Path(pymps.get_include()) / name).is_file()
 
 
 def test_types_ship() -> None:
@@ -86,6 +90,12 @@ def test_enumerations_have_apples_values() -> None:
     assert pymps.DataType.FLOAT32 == 0x10000020
     assert pymps.DataType.FLOAT16 == 0x10000010
     assert [member.name for member in pymps.RNNSequenceDirection] == ["FORWARD", "BACKWARD"]
+    assert [(member.name, member.value) for member in pymps.ChannelFormat] == [
+        ("UNORM8", 1),
+        ("UNORM16", 2),
+        ("FLOAT16", 3),
+        ("FLOAT32", 4),
+    ]
     assert [member.name for member in pymps.StorageMode] == ["SHARED", "MANAGED", "PRIVATE"]
 
 
@@ -154,14 +164,16 @@ def test_values_can_be_copied_and_pickled() -> None:
 
 def test_handles_can_not_be_copied(device: pymps.Device) -> None:
     run = layer(device)
-    for handle in (device, run, run.stream(), run(sequence())[1], pymps.Buffer.of(device.empty(1))):
+    images = image_layer(device)
+    of_images = (images, images.stream(), images(movie())[1], pymps.Image(device, 1, 1, 1))
+    for handle in (device, run, run.stream(), run(sequence())[1], pymps.Buffer.of(device.empty(1)), *of_images):
         with pytest.raises(TypeError):
             copy.copy(handle)
         with pytest.raises(TypeError):
             pickle.dumps(handle)
 
 
-@pytest.mark.parametrize("name", ["Buffer", "Device", "MatrixInferenceLayer", "RecurrentState", "Stream"])
+@pytest.mark.parametrize("name", HANDLES)
 def test_handles_can_not_be_subclassed(name: str) -> None:
     with pytest.raises(TypeError, match="not an acceptable base type"):
         type("Mine", (getattr(pymps, name),), {})

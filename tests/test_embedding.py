@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from image_models import image_layer, movie
 from models import assert_close, layer, sequence
 
 import pymps
@@ -60,6 +61,19 @@ def test_addresses_are_those_of_the_arrays(stranger: ModuleType, device: pymps.D
     np.testing.assert_array_equal(stream.y, y[0])
 
 
+def test_pixels_are_rows(stranger: ModuleType, device: pymps.Device) -> None:
+    """An image stream is driven as a stream is."""
+    run = image_layer(device)
+    x = movie(steps=5)
+    y = np.empty((5, 2 * 4 * 6, 5), np.float32)
+    stream = run.stream(2, 4, 6)
+    stranger.drive_images(stream, x.reshape(5, -1, 3), y)
+    assert_close(y.reshape(5, 2, 4, 6, 5), run(x)[0])
+    assert stranger.image_layer_channels(stream) == (3, 5)
+    with pytest.raises(TypeError, match="stream"):
+        stranger.drive_images(layer(device).stream(), x.reshape(5, -1, 3), y)
+
+
 def test_errors_come_through(stranger: ModuleType, device: pymps.Device) -> None:
     stream = layer(device).stream()
     stream.close()
@@ -103,12 +117,14 @@ def test_the_library_exports_the_c_interface_alone() -> None:
     assert exported == {f"{prefix}pymps_abi_version", f"{prefix}pymps_backends"}
 
 
+@pytest.mark.parametrize("header", ["pymps", "pymps_image"])
 @pytest.mark.parametrize(
     ("compiler", "suffix"), [(["cc", "-std=c99", "-pedantic-errors"], "c"), (["c++", "-std=c++17"], "cpp")]
 )
-def test_the_header_is_plain_c(compiler: list[str], suffix: str, tmp_path: Path) -> None:
+def test_the_header_is_plain_c(compiler: list[str], suffix: str, header: str, tmp_path: Path) -> None:
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no {compiler[0]}")
-    (tmp_path / f"user.{suffix}").write_text("#include <pymps.h>\nuint32_t (*version)(void) = pymps_abi_version;\n")
+    source = f"#include <{header}.h>\nuint32_t (*version)(void) = pymps_abi_version;\n"
+    (tmp_path / f"user.{suffix}").write_text(source)
     flags = ["-Wall", "-Wextra", "-Werror", f"-I{pymps.get_include()}", "-c"]
     run(*compiler, *flags, f"user.{suffix}", "-o", "user.o", cwd=tmp_path)

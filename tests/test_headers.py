@@ -13,8 +13,8 @@ APPLE_API = Path(os.environ.get("PYMPS_APPLE_API", ROOT.parent / "shared" / "app
 
 # Whose members are all declared, but for those below.
 COMPLETE = [
-    "MPSCNNKernel",
     "MPSCNNConvolutionDataSource",
+    "MPSCNNKernel",
     "MPSGRUDescriptor",
     "MPSImage",
     "MPSImageDescriptor",

@@ -4,7 +4,7 @@
 // A round times a block of each, in an order drawn anew; a difference is taken within its round, and the median over
 // the rounds is shown. The program is linked with the objects of the library, whose inner functions it calls.
 #import "PMPCommandBuffer.h"
-#import "PMPRecurrentStatePool.h"
+#import "PMPRecurrentLayer.h"
 #import "shim/shim.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,10 +31,10 @@ static PMPRecurrentStatePool *pool;
 
 @implementation MPSRNNMatrixInferenceLayer (CallPath)
 - (const pymps_engine_layer *)engineLayer {
-    return _stack->_whole.cells[0].layer;
+    return _layer->_stack->_whole.cells[0].layer;
 }
 - (PMPRecurrentStatePool *)newStatePool {
-    return PMPRecurrentStatePoolCreate(_stack, _device);
+    return PMPRecurrentStatePoolCreate(_layer->_stack, _device);
 }
 @end
 
@@ -106,7 +106,7 @@ static void make_command_buffers(size_t steps) {
 
 static void take_states(size_t steps) {
     for (size_t step = 0; step < steps; step++)
-        [PMPRecurrentStatePoolTake(pool, 1) release];
+        [PMPRecurrentStatePoolTake(pool, (PMPRecurrentShape){.steps = 1, .rows = 1}) release];
 }
 
 static id<MTLCommandBuffer> encode(void) {

@@ -172,6 +172,9 @@ size_t pymps_engine_image_workspace_bytes(const pymps_engine_layer *layer, size_
 void pymps_engine_layer_run(const pymps_engine_layer *layer, const pymps_engine_sequence *sequence, void *workspace,
                             pymps_engine_team *team);
 
+/* to = from, rounded to nearest where that takes rounding. Both have the same rows and do not overlap. */
+void pymps_engine_matrix_copy(const pymps_engine_matrix *from, const pymps_engine_matrix *to, size_t columns);
+
 /* sum = a + b for matrices of the same rows; a and b are float32, sum is of any type and overlaps neither. */
 void pymps_engine_matrix_sum(const pymps_engine_matrix *a, const pymps_engine_matrix *b, const pymps_engine_matrix *sum,
                              size_t columns);

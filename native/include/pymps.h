@@ -2,7 +2,7 @@
  *
  * The library holds one `pymps_backend` for each set of frameworks it was compiled against: "metal" (Apple's) and
  * "portable" (pymps's own, on the CPU). A backend is a table of functions over opaque handles. Layers of matrices are
- * here; what layers of images, which convolve, have beside it is in pymps_image.h.
+ * here; what layers of images, which convolve, have beside it is in pymps_image.h, and training in pymps_training.h.
  *
  * Rules that hold for every function, unless its comment says otherwise:
  * - Ownership: `*_create`, `*_open` and `*_copy` hand the caller one reference, which the matching `*_release` ends
@@ -92,31 +92,39 @@ typedef struct pymps_data_source {
     void (*purge)(void *context);
 } pymps_data_source;
 
-/* Which weight property of a descriptor is meant: MPSRNNMatrixId's values (Apple calls the cell gate "memory gate"
- * there, and peepholes "memory weights"). A gate's bias and neuron are those of its input weights; MPS ignores them on
- * other weights. */
+/* Which weights are meant: MPSRNNMatrixId's values (Apple calls the cell gate "memory gate" there, and peepholes
+ * "memory weights"). A gate's bias and neuron are those of its input weights; MPS ignores them on other weights. Bias
+ * terms by themselves are nothing to a descriptor: pymps_training.h has them. */
 typedef enum pymps_matrix_id {
     PYMPS_SINGLE_GATE_INPUT_WEIGHTS = 0,
     PYMPS_SINGLE_GATE_RECURRENT_WEIGHTS = 1,
+    PYMPS_SINGLE_GATE_BIAS_TERMS = 2,
     PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS = 3,
     PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS = 4,
     PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS = 5,
+    PYMPS_LSTM_INPUT_GATE_BIAS_TERMS = 6,
     PYMPS_LSTM_FORGET_GATE_INPUT_WEIGHTS = 7,
     PYMPS_LSTM_FORGET_GATE_RECURRENT_WEIGHTS = 8,
     PYMPS_LSTM_FORGET_GATE_MEMORY_WEIGHTS = 9,
+    PYMPS_LSTM_FORGET_GATE_BIAS_TERMS = 10,
     PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS = 11,
     PYMPS_LSTM_CELL_GATE_RECURRENT_WEIGHTS = 12,
     PYMPS_LSTM_CELL_GATE_MEMORY_WEIGHTS = 13,
+    PYMPS_LSTM_CELL_GATE_BIAS_TERMS = 14,
     PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS = 15,
     PYMPS_LSTM_OUTPUT_GATE_RECURRENT_WEIGHTS = 16,
     PYMPS_LSTM_OUTPUT_GATE_MEMORY_WEIGHTS = 17,
+    PYMPS_LSTM_OUTPUT_GATE_BIAS_TERMS = 18,
     PYMPS_GRU_INPUT_GATE_INPUT_WEIGHTS = 19,
     PYMPS_GRU_INPUT_GATE_RECURRENT_WEIGHTS = 20,
+    PYMPS_GRU_INPUT_GATE_BIAS_TERMS = 21,
     PYMPS_GRU_RECURRENT_GATE_INPUT_WEIGHTS = 22,
     PYMPS_GRU_RECURRENT_GATE_RECURRENT_WEIGHTS = 23,
+    PYMPS_GRU_RECURRENT_GATE_BIAS_TERMS = 24,
     PYMPS_GRU_OUTPUT_GATE_INPUT_WEIGHTS = 25,
     PYMPS_GRU_OUTPUT_GATE_RECURRENT_WEIGHTS = 26,
     PYMPS_GRU_OUTPUT_GATE_INPUT_GATE_WEIGHTS = 27,
+    PYMPS_GRU_OUTPUT_GATE_BIAS_TERMS = 28,
 } pymps_matrix_id;
 
 /* MPSRNNSequenceDirection's values. */
@@ -205,8 +213,9 @@ typedef enum pymps_state_matrix {
 /* ---- A backend -------------------------------------------------------------------------------------------------- */
 
 typedef struct pymps_backend {
-    const char *name;                           /* "metal" or "portable" */
-    const struct pymps_image_functions *images; /* those of pymps_image.h */
+    const char *name;                                /* "metal" or "portable" */
+    const struct pymps_image_functions *images;      /* those of pymps_image.h */
+    const struct pymps_training_functions *training; /* those of pymps_training.h */
 
     /* Devices. All functions on a device may be called from several threads. Where a device computes on the CPU, the
      * layers made on it share their work among `threads` threads where that is faster, the one that runs them included:

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #define ENTRY(name) .name = name,
-const pymps_backend backend = {.name = PMP_STRING(PYMPS_BACKEND), .images = &image_functions, PMP_FUNCTIONS(ENTRY)};
+const pymps_backend backend = {.name = PMP_STRING(PYMPS_BACKEND),
+                               .images = &image_functions,
+                               .training = &training_functions,
+                               PMP_FUNCTIONS(ENTRY)};
 
 #define ONE(name) +1
-_Static_assert(sizeof(pymps_backend) == (2 PMP_FUNCTIONS(ONE)) * sizeof(void *), "a function is not in PMP_FUNCTIONS");
+_Static_assert(sizeof(pymps_backend) == (3 PMP_FUNCTIONS(ONE)) * sizeof(void *), "a function is not in PMP_FUNCTIONS");
 
 // What @autoreleasepool is made of, and cheaper where the compiler has to send messages for that.
 extern void *objc_autoreleasePoolPush(void);

@@ -41,6 +41,9 @@ static const weight_property properties[] = {
 
 enum { matrix_id_count = sizeof properties / sizeof *properties };
 
+// Bias terms, whose ids follow those of the other weights of their gate.
+_Static_assert(matrix_id_count + 1 == PMP_MATRIX_ID_COUNT, "an id is missing");
+
 struct pymps_descriptor { // owned by its creator
     descriptor_kind kind;
     size_t input_feature_channels, output_feature_channels;
@@ -243,6 +246,34 @@ pmp_stack_layer pmp_descriptor_shape(const pymps_descriptor *descriptor) {
                              descriptor->layer_sequence_direction};
 }
 
+pymps_data_type pmp_descriptor_data_type(const pymps_descriptor *descriptor) {
+    return descriptor->use_float32_weights ? PYMPS_FLOAT32 : PYMPS_FLOAT16;
+}
+
+// The id of the bias terms that come with input weights.
+static int bias_id(int matrix_id) {
+    do
+        matrix_id++;
+    while (matrix_id < matrix_id_count && properties[matrix_id].weights != PMP_WEIGHTS_NONE);
+    return matrix_id;
+}
+
+pmp_weights_table pmp_descriptor_weights_table(const pymps_descriptor *descriptor) {
+    pmp_weights_table table = {.has_memory_cell = descriptor->kind == LSTM};
+    for (int matrix_id = 0; matrix_id < matrix_id_count; matrix_id++) {
+        if (descriptor->sources[matrix_id].load == NULL)
+            continue;
+        pmp_weights_shape shape = shape_of(descriptor, matrix_id);
+        bool is_input = shape.kind == PMP_WEIGHTS_INPUT;
+        bool is_row = shape.kind == PMP_WEIGHTS_MEMORY && descriptor->memory_weights_are_diagonal;
+        if (!is_input || !descriptor->use_layer_input_unit_transform_mode)
+            table.weights[matrix_id] = (pmp_matrix_shape){is_row ? 1 : shape.outputs, shape.inputs};
+        if (is_input)
+            table.weights[bias_id(matrix_id)] = (pmp_matrix_shape){1, shape.outputs};
+    }
+    return table;
+}
+
 // The least window, counted in pixels, that holds the kernels of all weights at hand.
 static size_t window_of(const pymps_descriptor *descriptor) {
     size_t width = 1, height = 1;
@@ -319,7 +350,10 @@ static PMPDataSource *make_source(const pmp_call *call, const pymps_descriptor *
     pmp_weights_shape shape = shape_of(descriptor, matrix_id);
     shape.takes_kernels = takes_images;
     char place[64];
-    snprintf(place, sizeof place, "%s[%zu].data_source[%d]", call->argument, call->index, matrix_id);
+    if (call->index == PMP_NO_INDEX)
+        snprintf(place, sizeof place, "%s.data_source[%d]", call->argument, matrix_id);
+    else
+        snprintf(place, sizeof place, "%s[%zu].data_source[%d]", call->argument, call->index, matrix_id);
     return [[[PMPDataSource alloc] initWithSource:&descriptor->sources[matrix_id]
                                             shape:shape
                                        isDiagonal:descriptor->memory_weights_are_diagonal

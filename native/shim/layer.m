@@ -23,7 +23,7 @@ pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_st
     return PYMPS_OK;
 }
 
-void pmp_layer_use_team(id<PMPInferenceLayer> object, const pymps_device *device) {
+void pmp_layer_use_team(id object, const pymps_device *device) {
     if (device->team != nil)
         [(id<PMPThreads>)object setTeam:device->team];
 }
@@ -41,22 +41,10 @@ static pymps_status check_shapes(const pmp_call *call, pymps_descriptor *const *
     return pmp_stack_check(call, shapes, count);
 }
 
-// What comes back is autoreleased, and nil where the device can't make it. Where a data source has failed, it says why,
-// whatever MPS makes of that.
-static pymps_status make_object(const pmp_call *call, pymps_device *device, pymps_descriptor *const *descriptors,
-                                size_t count, bool takes_images, id<PMPInferenceLayer> *object) {
-    NSMutableArray *made = [NSMutableArray arrayWithCapacity:count], *sources = [NSMutableArray array];
-    for (size_t index = 0; index < count; index++) {
-        pmp_call at_descriptor = pmp_at(call, "descriptors", index);
-        MPSRNNDescriptor *descriptor;
-        PMP_TRY(pmp_descriptor_make(&at_descriptor, descriptors[index], device->device, takes_images, sources,
-                                    &descriptor));
-        [made addObject:descriptor];
-    }
+pymps_status pmp_with_sources(const pmp_call *call, NSArray *sources, void (^body)(void)) {
     NSException *raised = nil;
     @try {
-        id<PMPInferenceLayer> allocated = [pmp_layer_class(takes_images) alloc];
-        *object = [[allocated initWithDevice:device->device rnnDescriptors:made] autorelease];
+        body();
     } @catch (NSException *exception) {
         raised = exception;
     }
@@ -69,6 +57,24 @@ static pymps_status make_object(const pmp_call *call, pymps_device *device, pymp
         }
     }
     [raised raise];
+    return PYMPS_OK;
+}
+
+// What comes back is autoreleased, and nil where the device can't make it.
+static pymps_status make_object(const pmp_call *call, pymps_device *device, pymps_descriptor *const *descriptors,
+                                size_t count, bool takes_images, id<PMPInferenceLayer> *object) {
+    NSMutableArray *made = [NSMutableArray arrayWithCapacity:count], *sources = [NSMutableArray array];
+    for (size_t index = 0; index < count; index++) {
+        pmp_call at_descriptor = pmp_at(call, "descriptors", index);
+        MPSRNNDescriptor *descriptor;
+        PMP_TRY(pmp_descriptor_make(&at_descriptor, descriptors[index], device->device, takes_images, sources,
+                                    &descriptor));
+        [made addObject:descriptor];
+    }
+    PMP_TRY(pmp_with_sources(call, sources, ^{
+        id<PMPInferenceLayer> allocated = [pmp_layer_class(takes_images) alloc];
+        *object = [[allocated initWithDevice:device->device rnnDescriptors:made] autorelease];
+    }));
     pmp_layer_use_team(*object, device);
     return PYMPS_OK;
 }
@@ -143,9 +149,8 @@ size_t layer_output_feature_channels(pymps_layer *layer, size_t layer_index) {
     return exists ? layer->stack->layers[layer_index].outputs : 0;
 }
 
-pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows) {
-    NSUInteger limit = layer->device->device.maxBufferLength;
-    const pmp_stack *stack = layer->stack;
+pymps_status pmp_rows_check(const pmp_call *call, const pymps_device *device, const pmp_stack *stack, size_t rows) {
+    NSUInteger limit = device->device.maxBufferLength;
     for (size_t index = 0; index < stack->info.number_of_layers; index++) {
         size_t inputs = stack->layers[index].inputs, outputs = stack->layers[index].outputs;
         size_t channels = inputs > outputs ? inputs : outputs;

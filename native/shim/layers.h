@@ -78,7 +78,28 @@ PMP_BACKEND_CLASS(PMPDataSource)
 pymps_status pmp_descriptor_make(const pmp_call *call, const pymps_descriptor *descriptor, id<MTLDevice> device,
                                  bool takes_images, NSMutableArray *sources, MPSRNNDescriptor **made)
     PMP_BACKEND_SYMBOL(pmp_descriptor_make);
+/// Runs `body`, in which MPS loads data sources. Where one of them fails, it says why, whatever MPS makes of that.
+pymps_status pmp_with_sources(const pmp_call *call, NSArray *sources, void (^body)(void))
+    PMP_BACKEND_SYMBOL(pmp_with_sources);
 pmp_stack_layer pmp_descriptor_shape(const pymps_descriptor *descriptor) PMP_BACKEND_SYMBOL(pmp_descriptor_shape);
+
+#define PMP_MATRIX_ID_COUNT (PYMPS_GRU_OUTPUT_GATE_BIAS_TERMS + 1)
+
+typedef struct pmp_matrix_shape {
+    size_t rows, columns; // 0: there is none
+} pmp_matrix_shape;
+
+/// The weights that a layer of a descriptor can train, by MPSRNNMatrixId.
+typedef struct pmp_weights_table {
+    pmp_matrix_shape weights[PMP_MATRIX_ID_COUNT];
+    bool has_memory_cell;
+} pmp_weights_table;
+
+pmp_weights_table pmp_descriptor_weights_table(const pymps_descriptor *descriptor)
+    PMP_BACKEND_SYMBOL(pmp_descriptor_weights_table);
+/// That of the weights in a layer.
+pymps_data_type pmp_descriptor_data_type(const pymps_descriptor *descriptor)
+    PMP_BACKEND_SYMBOL(pmp_descriptor_data_type);
 
 /// Checks that layers fit each other: that they can run one above the other, in one way at least.
 pymps_status pmp_stack_check(const pmp_call *call, const pmp_stack_layer *layers, size_t count)
@@ -107,15 +128,34 @@ pymps_status pmp_layer_unarchive(const pmp_call *call, pymps_device *device, con
 pymps_status pmp_layer_handle(const pmp_call *call, pymps_device *device, pmp_stack *stack,
                               id<PMPInferenceLayer> object, pymps_layer **layer) PMP_BACKEND_SYMBOL(pmp_layer_handle);
 /// Lets a layer that has just been made use the device's threads.
-void pmp_layer_use_team(id<PMPInferenceLayer> object, const pymps_device *device)
-    PMP_BACKEND_SYMBOL(pmp_layer_use_team);
+void pmp_layer_use_team(id object, const pymps_device *device) PMP_BACKEND_SYMBOL(pmp_layer_use_team);
 /// Runs `body` while no other thread uses the MPS layer.
 void pmp_layer_with_lock(pymps_layer *layer, void (^body)(void)) PMP_BACKEND_SYMBOL(pmp_layer_with_lock);
 /// A copy (autoreleased) of the MPS layer, for another thread; nil where the device can't make one.
 id<PMPInferenceLayer> pmp_layer_copy_object(pymps_layer *layer) PMP_BACKEND_SYMBOL(pmp_layer_copy_object);
 /// Checks that all that MPS makes for so many rows fits buffers.
-pymps_status pmp_rows_check(const pmp_call *call, const pymps_layer *layer, size_t rows)
+pymps_status pmp_rows_check(const pmp_call *call, const pymps_device *device, const pmp_stack *stack, size_t rows)
     PMP_BACKEND_SYMBOL(pmp_rows_check);
+
+/// An array of matrices, one per step, and how messages call it and its columns.
+typedef struct pmp_matrices {
+    const pymps_matrix *matrices;
+    const char *name;
+    size_t columns;
+    const char *whose_columns;
+} pmp_matrices;
+
+/// Checks the sources of a sequence, and that it can be encoded into the command buffer.
+pymps_status pmp_sources_check(const pmp_call *call, const pymps_device *device, const pmp_stack *stack,
+                               const pymps_command_buffer *command_buffer, size_t steps, const pymps_matrix *sources)
+    PMP_BACKEND_SYMBOL(pmp_sources_check);
+/// Checks matrices that have the rows and the data type of the sources.
+pymps_status pmp_matrices_check(const pmp_call *call, const pymps_device *device, size_t steps,
+                                const pymps_matrix *sources, const pmp_matrices *matrices)
+    PMP_BACKEND_SYMBOL(pmp_matrices_check);
+/// Checks that no matrix of `b` shares memory with one of `a`.
+pymps_status pmp_apart_check(const pmp_call *call, size_t steps, const pymps_matrix *a, const char *name_a,
+                             const pymps_matrix *b, const char *name_b) PMP_BACKEND_SYMBOL(pmp_apart_check);
 
 /// What one encodeSequence call takes, matrices or images. NULL offsets: zeros; nil states: none wanted.
 typedef struct pmp_sequence {
@@ -143,6 +183,10 @@ typedef struct pmp_wanted_states {
 pymps_status pmp_sequence_encode(const pmp_call *call, pymps_layer *layer, pymps_command_buffer *command_buffer,
                                  pmp_sequence *sequence, pmp_extent extent, const pymps_state *state,
                                  const pmp_wanted_states *wanted) PMP_BACKEND_SYMBOL(pmp_sequence_encode);
+/// Writes new handles to `wanted`, or NULLs.
+pymps_status pmp_states_hand_out(const pmp_call *call, pmp_stack *stack, NSArray *made, pmp_extent extent,
+                                 const pmp_wanted_states *wanted, id<MTLCommandBuffer> command_buffer)
+    PMP_BACKEND_SYMBOL(pmp_states_hand_out);
 pymps_status pmp_wanted_states_check(const pmp_call *call, const pmp_wanted_states *wanted, size_t steps)
     PMP_BACKEND_SYMBOL(pmp_wanted_states_check);
 /// `channels` becomes that of the forward destinations.
@@ -178,7 +222,12 @@ pymps_status pmp_state_check_access(const pmp_call *call, const pymps_state *sta
                                     size_t layer_index, pymps_state_matrix which)
     PMP_BACKEND_SYMBOL(pmp_state_check_access);
 pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
-                                     const pymps_matrix *destinations) PMP_BACKEND_SYMBOL(pmp_state_check_overlap);
+                                     const pymps_matrix *results, const char *name)
+    PMP_BACKEND_SYMBOL(pmp_state_check_overlap);
+/// Overwrites a state of matrices: h[l] and c[l] of each layer, as state_create takes them.
+pymps_status pmp_state_write(const pmp_call *call, pymps_device *device, const pmp_stack *stack,
+                             MPSRNNRecurrentMatrixState *state, const float *const *h, const float *const *c)
+    PMP_BACKEND_SYMBOL(pmp_state_write);
 /// The body of stream_create and image_stream_create.
 pymps_status pmp_stream_create(const pmp_call *call, pymps_layer *layer, pmp_extent extent, pymps_stream **stream)
     PMP_BACKEND_SYMBOL(pmp_stream_create);

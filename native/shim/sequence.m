@@ -28,78 +28,18 @@ void pmp_layer_encode(pymps_layer *layer, id<MTLCommandBuffer> command_buffer, c
     });
 }
 
-// ---- Checks ----
-
-// Of the steps of one array: each by itself, `columns` (described by `whose`) and the data type of `first`.
-static pymps_status check_matrix(const pmp_call *call, const pymps_layer *layer, const pymps_matrix *matrix,
-                                 size_t columns, const char *whose, const pymps_matrix *first) {
-    PMP_TRY(pmp_matrix_check(call, matrix, layer->device->device));
-    PMP_CHECK(matrix->columns == columns, call, "columns: %zu, expected %zu, %s", matrix->columns, columns, whose);
-    PMP_CHECK(matrix->data_type == first->data_type, call, "data_type: 0x%x, expected 0x%x, as in sources[0]",
-              (unsigned)matrix->data_type, (unsigned)first->data_type);
-    return PYMPS_OK;
-}
-
-static pymps_status check_sources(const pmp_call *call, const pymps_layer *layer,
-                                  const pymps_command_buffer *command_buffer, size_t steps,
-                                  const pymps_matrix *sources) {
-    PMP_TRY(pmp_command_buffer_check(call, command_buffer, layer->device->device));
-    PMP_CHECK(steps >= 1, call, "steps: 0, expected at least 1");
-    for (size_t step = 0; step < steps; step++) {
-        if (step > 0 && pmp_matrix_continues(&sources[step], &sources[step - 1]))
-            continue;
-        pmp_call at_source = pmp_at(call, "sources", step);
-        PMP_TRY(check_matrix(&at_source, layer, &sources[step], layer->stack->info.input_feature_channels,
-                             "the layer's input channels", &sources[0]));
-        PMP_CHECK(step == 0 || sources[step].rows <= sources[step - 1].rows, &at_source,
-                  "rows: %zu, expected at most %zu, those of the step before", sources[step].rows,
-                  sources[step - 1].rows);
-    }
-    pmp_call at_source = pmp_at(call, "sources", 0);
-    return pmp_rows_check(&at_source, layer, sources[0].rows);
-}
-
-// An array of destinations, and how messages call it and its columns.
-typedef struct destinations {
-    const pymps_matrix *matrices;
-    const char *name;
-    size_t columns;
-    const char *whose_columns;
-} destinations;
-
-static pymps_status check_destinations(const pmp_call *call, const pymps_layer *layer, size_t steps,
-                                       const pymps_matrix *sources, destinations destinations) {
-    for (size_t step = 0; step < steps; step++) {
-        const pymps_matrix *destination = &destinations.matrices[step];
-        if (step > 0 && pmp_matrix_continues(destination, destination - 1) && destination->rows == sources[step].rows)
-            continue;
-        pmp_call at_destination = pmp_at(call, destinations.name, step);
-        PMP_TRY(check_matrix(&at_destination, layer, destination, destinations.columns, destinations.whose_columns,
-                             &sources[0]));
-        PMP_CHECK(destination->rows == sources[step].rows, &at_destination,
-                  "rows: %zu, expected %zu, those of the source", destination->rows, sources[step].rows);
-    }
-    return PYMPS_OK;
-}
-
-static pymps_status check_apart(const pmp_call *call, size_t steps, const pymps_matrix *a, const char *name_a,
-                                const pymps_matrix *b, const char *name_b) {
-    size_t index_a, index_b;
-    PMP_CHECK(!pmp_matrices_overlap(steps, a, steps, b, &index_a, &index_b), call,
-              "%s[%zu]: shares memory with %s[%zu], expected memory of its own", name_b, index_b, name_a, index_a);
-    return PYMPS_OK;
-}
-
 // ---- One direction ----
 
-// Writes `count` new handles to `states`, or NULLs.
-static pymps_status hand_out_states(const pmp_call *call, pmp_stack *stack, NSArray *made, pmp_extent extent,
-                                    size_t count, id<MTLCommandBuffer> command_buffer, pymps_state **states) {
+pymps_status pmp_states_hand_out(const pmp_call *call, pmp_stack *stack, NSArray *made, pmp_extent extent,
+                                 const pmp_wanted_states *wanted, id<MTLCommandBuffer> command_buffer) {
+    size_t count = wanted->count;
+    pymps_state **states = wanted->handles;
     if (made.count != count)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device made %lu states, expected %zu",
                         (unsigned long)made.count, count);
     for (size_t index = 0; index < count; index++) {
-        states[index] = pmp_state_handle(stack, [made objectAtIndex:index], extent, command_buffer);
+        states[index] =
+            pmp_state_handle(stack, [made objectAtIndex:index], extent, wanted -> are_temporary ? command_buffer : nil);
         if (states[index] == NULL) {
             for (; index > 0; states[index] = NULL)
                 state_release(states[--index]);
@@ -126,8 +66,7 @@ pymps_status pmp_sequence_encode(const pmp_call *call, pymps_layer *layer, pymps
     sequence->store_all_intermediate_states = wanted->count > 1;
     sequence->output_is_temporary = wanted->are_temporary && wanted->count > 0;
     pmp_layer_encode(layer, object, sequence);
-    return hand_out_states(call, layer->stack, sequence->states, extent, wanted->count,
-                           wanted->are_temporary ? object : nil, wanted->handles);
+    return pmp_states_hand_out(call, layer->stack, sequence->states, extent, wanted, object);
 }
 
 static pymps_status check_sequence(const pmp_call *call, const pymps_layer *layer,
@@ -135,16 +74,16 @@ static pymps_status check_sequence(const pmp_call *call, const pymps_layer *laye
                                    const pymps_matrix *sources, const pymps_matrix *results, const pymps_state *state) {
     PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
     PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
-    PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
-    PMP_TRY(check_destinations(call, layer, steps, sources,
-                               (destinations){results, "destinations", layer->stack->info.output_feature_channels,
-                                              "the layer's output channels"}));
-    PMP_TRY(check_apart(call, steps, sources, "sources", results, "destinations"));
+    PMP_TRY(pmp_sources_check(call, layer->device, layer->stack, command_buffer, steps, sources));
+    const pmp_matrices destinations = {results, "destinations", layer->stack->info.output_feature_channels,
+                                       "the layer's output channels"};
+    PMP_TRY(pmp_matrices_check(call, layer->device, steps, sources, &destinations));
+    PMP_TRY(pmp_apart_check(call, steps, sources, "sources", results, "destinations"));
     if (state == NULL)
         return PYMPS_OK;
     pmp_extent extent = {.rows = sources[0].rows};
     PMP_TRY(pmp_state_check(call, state, layer->stack, extent, command_buffer->command_buffer));
-    return pmp_state_check_overlap(call, state, steps, results);
+    return pmp_state_check_overlap(call, state, steps, results, "destinations");
 }
 
 pymps_status layer_encode_sequence(pymps_layer *layer, pymps_command_buffer *command_buffer, size_t steps,
@@ -203,20 +142,20 @@ static pymps_status check_bidirectional(const pmp_call *call, const pymps_layer 
     PMP_TRY(pmp_stack_check_runs_bidirectional(call, layer->stack));
     size_t columns;
     PMP_TRY(pmp_combine_mode_check(call, info, combine_mode, backward != NULL, &columns));
-    PMP_TRY(check_sources(call, layer, command_buffer, steps, sources));
-    PMP_TRY(check_destinations(call, layer, steps, sources,
-                               (destinations){forward, "forward_destinations", columns,
-                                              combine_mode == PYMPS_COMBINE_CONCATENATE
-                                                  ? "the output channels of both directions"
-                                                  : "the output channels of the forward layers"}));
-    PMP_TRY(check_apart(call, steps, sources, "sources", forward, "forward_destinations"));
+    PMP_TRY(pmp_sources_check(call, layer->device, layer->stack, command_buffer, steps, sources));
+    const pmp_matrices first = {forward, "forward_destinations", columns,
+                                combine_mode == PYMPS_COMBINE_CONCATENATE
+                                    ? "the output channels of both directions"
+                                    : "the output channels of the forward layers"};
+    PMP_TRY(pmp_matrices_check(call, layer->device, steps, sources, &first));
+    PMP_TRY(pmp_apart_check(call, steps, sources, "sources", forward, "forward_destinations"));
     if (backward == NULL)
         return PYMPS_OK;
-    PMP_TRY(check_destinations(call, layer, steps, sources,
-                               (destinations){backward, "backward_destinations", info->backward_output_feature_channels,
-                                              "the output channels of the backward layers"}));
-    PMP_TRY(check_apart(call, steps, sources, "sources", backward, "backward_destinations"));
-    return check_apart(call, steps, forward, "forward_destinations", backward, "backward_destinations");
+    const pmp_matrices second = {backward, "backward_destinations", info->backward_output_feature_channels,
+                                 "the output channels of the backward layers"};
+    PMP_TRY(pmp_matrices_check(call, layer->device, steps, sources, &second));
+    PMP_TRY(pmp_apart_check(call, steps, sources, "sources", backward, "backward_destinations"));
+    return pmp_apart_check(call, steps, forward, "forward_destinations", backward, "backward_destinations");
 }
 
 static NSArray *make_objects(const pymps_matrix *matrices, size_t count) {

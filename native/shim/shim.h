@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "pymps_image.h"
+#include "pymps_training.h"
 
 #define PMP_STRING_OF(token) #token
 #define PMP_STRING(macro) PMP_STRING_OF(macro)
@@ -48,6 +49,7 @@ PMP_FUNCTIONS(PMP_DECLARE)
 
 extern const pymps_backend backend PMP_BACKEND_SYMBOL(backend);
 extern const pymps_image_functions image_functions PMP_BACKEND_SYMBOL(image_functions);
+extern const pymps_training_functions training_functions PMP_BACKEND_SYMBOL(training_functions);
 
 // ---- Handles: each says what it owns. `references` counts the owners of a handle that others hold on to. ----
 

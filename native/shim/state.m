@@ -62,7 +62,7 @@ static pymps_matrix matrix_in(pymps_buffer *buffer, MPSMatrix *matrix) {
 }
 
 pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *state, size_t count,
-                                     const pymps_matrix *destinations) {
+                                     const pymps_matrix *results, const char *name) {
     if (state->command_buffer != nil || !state->stack->shows_states)
         return PYMPS_OK; // nobody has seen its memory
     for (size_t index = 0; index < state->stack->info.number_of_layers; index++)
@@ -72,9 +72,9 @@ pymps_status pmp_state_check_overlap(const pmp_call *call, const pymps_state *st
                 continue; // no memory cell
             pymps_buffer buffer = pmp_buffer_view(found.data);
             pymps_matrix matrix = matrix_in(&buffer, found);
-            size_t unused, destination;
-            PMP_CHECK(!pmp_matrices_overlap(1, &matrix, count, destinations, &unused, &destination), call,
-                      "destinations[%zu]: shares memory with state, expected memory of its own", destination);
+            size_t unused, result;
+            PMP_CHECK(!pmp_matrices_overlap(1, &matrix, count, results, &unused, &result), call,
+                      "%s[%zu]: shares memory with state, expected memory of its own", name, result);
         }
     return PYMPS_OK;
 }
@@ -99,6 +99,21 @@ size_t pmp_state_outputs(const pmp_stack *stack, MPSState *state, size_t layer_i
                : [(MPSRNNRecurrentMatrixState *)state getRecurrentOutputMatrixForLayerIndex:layer_index].columns;
 }
 
+pymps_status pmp_state_write(const pmp_call *call, pymps_device *device, const pmp_stack *stack,
+                             MPSRNNRecurrentMatrixState *state, const float *const *h, const float *const *c) {
+    for (size_t index = 0; index < stack->info.number_of_layers; index++) {
+        MPSMatrix *output = [state getRecurrentOutputMatrixForLayerIndex:index];
+        PMP_TRY(pmp_matrix_write(call, device, output, h == NULL ? NULL : h[index]));
+        MPSMatrix *cell = [state getMemoryCellMatrixForLayerIndex:index];
+        const float *values = c == NULL ? NULL : c[index];
+        PMP_CHECK(cell != nil || values == NULL, call, "c[%zu]: given for a layer without a memory cell, expected NULL",
+                  index);
+        if (cell != nil)
+            PMP_TRY(pmp_matrix_write(call, device, cell, values));
+    }
+    return PYMPS_OK;
+}
+
 pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h, const float *const *c,
                           pymps_state **state, pymps_error *error) {
     return pmp_enter(__func__, error, ^pymps_status(const pmp_call *call) {
@@ -107,21 +122,12 @@ pymps_status state_create(pymps_layer *layer, size_t rows, const float *const *h
         PMP_CHECK_NOT_NULL(state, call);
         PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
         PMP_TRY(pmp_stack_check_runs_sequence(call, layer->stack));
-        PMP_TRY(pmp_rows_check(call, layer, rows));
+        PMP_TRY(pmp_rows_check(call, layer->device, layer->stack, rows));
         pmp_extent extent = {.rows = rows};
         MPSState *object;
         PMP_TRY(pmp_state_make(call, layer, extent, &object));
         MPSRNNRecurrentMatrixState *made = (MPSRNNRecurrentMatrixState *)object;
-        for (size_t index = 0; index < layer->stack->info.number_of_layers; index++) {
-            MPSMatrix *output = [made getRecurrentOutputMatrixForLayerIndex:index];
-            PMP_TRY(pmp_matrix_write(call, layer->device, output, h == NULL ? NULL : h[index]));
-            MPSMatrix *cell = [made getMemoryCellMatrixForLayerIndex:index];
-            const float *values = c == NULL ? NULL : c[index];
-            PMP_CHECK(cell != nil || values == NULL, call,
-                      "c[%zu]: given for a layer without a memory cell, expected NULL", index);
-            if (cell != nil)
-                PMP_TRY(pmp_matrix_write(call, layer->device, cell, values));
-        }
+        PMP_TRY(pmp_state_write(call, layer->device, layer->stack, made, h, c));
         pymps_state *handle = pmp_state_handle(layer->stack, made, extent, nil);
         if (handle == NULL)
             return pmp_out_of_memory(call);

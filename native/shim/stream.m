@@ -202,7 +202,7 @@ pymps_status stream_create(pymps_layer *layer, size_t rows, pymps_stream **strea
         PMP_CHECK(rows >= 1, call, "rows: 0, expected at least 1");
         PMP_CHECK_NOT_NULL(stream, call);
         PMP_TRY(pmp_stack_check_kind(call, "layer", layer->stack, false));
-        PMP_TRY(pmp_rows_check(call, layer, rows));
+        PMP_TRY(pmp_rows_check(call, layer->device, layer->stack, rows));
         return pmp_stream_create(call, layer, (pmp_extent){.rows = rows}, stream);
     });
 }

@@ -121,14 +121,12 @@
         [self checkSources:sources destinations:destinations state:recurrentInputState encoding:encoding];
     }
 
-    PMPRecurrentRun *run = [_layer beginRun:PMPImageSequenceShape(sources)
-                                       from:recurrentInputState
-                                         to:recurrentOutputStates
-                                   encoding:encoding];
+    PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPImageSequenceShape(sources), recurrentInputState,
+                                                  recurrentOutputStates, encoding);
     PMPImageSequenceEncode(sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
     PMPImageSequenceEncode(destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
     PMPImageSequenceDidRead(sources);
-    [_layer completeRun:run from:recurrentInputState encoding:encoding];
+    PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
 }
 
 - (void)checkSources:(PMPImageSequence)sources
@@ -137,12 +135,12 @@
             encoding:(PMPEncoding)encoding {
     const PMPRecurrentStack *stack = _layer->_stack;
     [self checkDefaults:encoding];
-    [_layer checkStack:encoding];
+    PMPRecurrentLayerCheckStack(_layer, encoding);
     PMPImageSequenceCheck(sources, PMPRecurrentChainInputs(stack->_whole), encoding);
     PMPImageSequenceCheck(destinations, PMPRecurrentChainOutputs(stack->_whole), encoding);
     PMPImageSequenceCheckPair(sources, destinations, encoding);
     if (state != nil) {
-        [_layer checkState:state shape:PMPImageSequenceShape(sources) encoding:encoding];
+        PMPRecurrentLayerCheckState(_layer, state, PMPImageSequenceShape(sources), encoding);
         PMPImageSequenceCheckState(destinations, state, encoding);
     }
 }
@@ -159,9 +157,9 @@
     const PMPImageSequence backward = {destinationBackwardImages, @"destinationBackwardImages"};
     if ((_options & MPSKernelOptionsSkipAPIValidation) == 0) {
         [self checkDefaults:encoding];
-        [_layer checkDirections:encoding];
+        PMPRecurrentLayerCheckDirections(_layer, encoding);
         PMPImageSequenceCheck(sources, PMPRecurrentChainInputs(stack->_forward), encoding);
-        PMPImageSequenceCheck(forward, [_layer forwardDestinationChannels], encoding);
+        PMPImageSequenceCheck(forward, PMPRecurrentLayerForwardChannels(_layer), encoding);
         PMPImageSequenceCheckPair(sources, forward, encoding);
         if (areSeparate) {
             PMPImageSequenceCheck(backward, PMPRecurrentChainOutputs(stack->_backward), encoding);
@@ -169,7 +167,7 @@
         }
     }
 
-    PMPBidirectionalRun *run = [_layer beginBidirectionalRun:PMPImageSequenceShape(sources) encoding:encoding];
+    PMPBidirectionalRun *run = PMPRecurrentLayerBeginBidirectional(_layer, PMPImageSequenceShape(sources), encoding);
     PMPImageSequenceEncode(sources, run->forward.x, encoding.commandBuffer);
     PMPImageSequenceEncode(forward, run->forward.y, encoding.commandBuffer);
     if (areSeparate) {

@@ -138,14 +138,12 @@
         [self checkSources:&sources destinations:&destinations state:recurrentInputState encoding:encoding];
     }
 
-    PMPRecurrentRun *run = [_layer beginRun:PMPSequenceShape(&sources)
-                                       from:recurrentInputState
-                                         to:recurrentOutputStates
-                                   encoding:encoding];
+    PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPSequenceShape(&sources), recurrentInputState,
+                                                  recurrentOutputStates, encoding);
     PMPSequenceEncode(&sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
     PMPSequenceEncode(&destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
     PMPSequenceDidRead(&sources);
-    [_layer completeRun:run from:recurrentInputState encoding:encoding];
+    PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
 }
 
 - (void)checkSources:(const PMPSequence *)sources
@@ -153,12 +151,12 @@
                state:(MPSRNNRecurrentMatrixState *)state
             encoding:(PMPEncoding)encoding {
     const PMPRecurrentStack *stack = _layer->_stack;
-    [_layer checkStack:encoding];
+    PMPRecurrentLayerCheckStack(_layer, encoding);
     PMPSequenceCheck(sources, PMPRecurrentChainInputs(stack->_whole), _device, encoding);
     PMPSequenceCheck(destinations, PMPRecurrentChainOutputs(stack->_whole), _device, encoding);
     PMPSequenceCheckPair(sources, destinations, encoding);
     if (state != nil) {
-        [_layer checkState:state shape:PMPSequenceShape(sources) encoding:encoding];
+        PMPRecurrentLayerCheckState(_layer, state, PMPSequenceShape(sources), encoding);
         PMPSequenceCheckState(destinations, state, encoding);
     }
 }
@@ -175,9 +173,9 @@
     PMPSequenceRead(&forward, destinationForwardMatrices, NULL, @"destinationForwardMatrices");
     PMPSequenceRead(&backward, areSeparate ? destinationBackwardMatrices : nil, NULL, @"destinationBackwardMatrices");
     if ((_options & MPSKernelOptionsSkipAPIValidation) == 0) {
-        [_layer checkDirections:encoding];
+        PMPRecurrentLayerCheckDirections(_layer, encoding);
         PMPSequenceCheck(&sources, PMPRecurrentChainInputs(stack->_forward), _device, encoding);
-        PMPSequenceCheck(&forward, [_layer forwardDestinationChannels], _device, encoding);
+        PMPSequenceCheck(&forward, PMPRecurrentLayerForwardChannels(_layer), _device, encoding);
         PMPSequenceCheckPair(&sources, &forward, encoding);
         if (areSeparate) {
             PMPSequenceCheck(&backward, PMPRecurrentChainOutputs(stack->_backward), _device, encoding);
@@ -185,7 +183,7 @@
         }
     }
 
-    PMPBidirectionalRun *run = [_layer beginBidirectionalRun:PMPSequenceShape(&sources) encoding:encoding];
+    PMPBidirectionalRun *run = PMPRecurrentLayerBeginBidirectional(_layer, PMPSequenceShape(&sources), encoding);
     PMPSequenceEncode(&sources, run->forward.x, encoding.commandBuffer);
     PMPSequenceEncode(&forward, run->forward.y, encoding.commandBuffer);
     if (areSeparate) {

@@ -11,6 +11,7 @@ static const PMPRecurrentKind kLSTM = {
     .flag = @"memoryWeightsAreDiagonal",
     .numbers = {@"cellToOutputNeuronType", @"cellToOutputNeuronParamA", @"cellToOutputNeuronParamB",
                 @"cellToOutputNeuronParamC"},
+    .firstMatrixId = MPSRNNMatrixIdLSTMInputGateInputWeights,
 };
 
 @implementation MPSLSTMDescriptor (PMPLSTMCell)
@@ -35,21 +36,30 @@ static const PMPRecurrentKind kLSTM = {
                                  .c = self.cellToOutputNeuronParamC};
 }
 
+- (pymps_engine_lstm)engineLSTMWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
+    return (pymps_engine_lstm){.inputs = self.inputFeatureChannels,
+                               .outputs = self.outputFeatureChannels,
+                               .unit_input = self.useLayerInputUnitTransformMode,
+                               .memory_is_diagonal = self.memoryWeightsAreDiagonal,
+                               .half_weights = parts->weightsAreHalf,
+                               .input_gate = parts->gates[0],
+                               .forget_gate = parts->gates[1],
+                               .cell_gate = parts->gates[2],
+                               .output_gate = parts->gates[3],
+                               .cell_to_output = [self cellToOutputNeuron:argument],
+                               .input_window = parts->windows[kPMPInputPart],
+                               .recurrent_window = parts->windows[kPMPRecurrentPart],
+                               .memory_window = parts->windows[kPMPMemoryPart]};
+}
+
 - (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
-    const pymps_engine_lstm lstm = {.inputs = self.inputFeatureChannels,
-                                    .outputs = self.outputFeatureChannels,
-                                    .unit_input = self.useLayerInputUnitTransformMode,
-                                    .memory_is_diagonal = self.memoryWeightsAreDiagonal,
-                                    .half_weights = parts->weightsAreHalf,
-                                    .input_gate = parts->gates[0],
-                                    .forget_gate = parts->gates[1],
-                                    .cell_gate = parts->gates[2],
-                                    .output_gate = parts->gates[3],
-                                    .cell_to_output = [self cellToOutputNeuron:argument],
-                                    .input_window = parts->windows[kPMPInputPart],
-                                    .recurrent_window = parts->windows[kPMPRecurrentPart],
-                                    .memory_window = parts->windows[kPMPMemoryPart]};
+    const pymps_engine_lstm lstm = [self engineLSTMWithGates:parts argument:argument];
     return pymps_engine_lstm_create(&lstm);
+}
+
+- (pymps_engine_training *)newEngineTrainingWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
+    const pymps_engine_lstm lstm = [self engineLSTMWithGates:parts argument:argument];
+    return pymps_engine_lstm_training_create(&lstm);
 }
 
 @end

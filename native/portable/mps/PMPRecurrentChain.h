@@ -1,11 +1,12 @@
 // Recurrent cells of which each reads what the one before writes.
-#import "engine/engine.h"
+#import "engine/training.h"
 #import <MetalPerformanceShaders/MPSRNNDescriptor.h>
 
 @class PMPRecurrentRecipe;
 
 typedef struct PMPRecurrentCell {
-    pymps_engine_layer *layer;
+    pymps_engine_layer *layer;       // or
+    pymps_engine_training *training; // in a training layer; or neither
     PMPRecurrentRecipe *recipe;
     size_t inputs, outputs;
     BOOL hasMemoryCell;

@@ -1,5 +1,6 @@
 // What tells the kinds of recurrent layers apart.
 #import "PMPRecurrentWeights.h"
+#import "engine/training.h"
 
 enum { kPMPMaxGates = 4, kPMPMaxNumbers = 4 };
 
@@ -15,6 +16,8 @@ typedef struct PMPRecurrentKind {
     NSString *weights[kPMPMaxGates][kPMPPartCount]; // gates in the engine's order
     NSString *flag;                                 // YES or NO
     NSString *numbers[kPMPMaxNumbers];
+    // Gate by gate: the weights, of those parts that have a name, and the bias.
+    MPSRNNMatrixId firstMatrixId;
 } PMPRecurrentKind;
 
 /// What the engine packs.
@@ -32,5 +35,7 @@ typedef struct PMPRecurrentGates {
 - (PMPWeightsKind)memoryWeightsKind;
 /// Packs the weights of the kind's gates. NULL where memory runs out.
 - (pymps_engine_layer *)newEngineLayerWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument;
+/// Takes from the gates which weights there are. NULL where memory runs out.
+- (pymps_engine_training *)newEngineTrainingWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument;
 
 @end

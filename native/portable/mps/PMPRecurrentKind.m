@@ -17,4 +17,9 @@ static const PMPRecurrentKind kNoKind = {0};
     PMPRaiseInvalid(argument, @"a plain %@, expected one of its subclasses", [self class]);
 }
 
+- (pymps_engine_training *)newEngineTrainingWithGates:(const PMPRecurrentGates *)parts argument:(PMPArgument)argument {
+    (void)parts;
+    PMPRaiseInvalid(argument, @"%@, expected a descriptor of a single gate, a GRU or an LSTM", [self class]);
+}
+
 @end

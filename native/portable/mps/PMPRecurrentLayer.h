@@ -10,8 +10,6 @@
     PMPRecurrentStack *_stack;
     BOOL _recurrentOutputIsTemporary, _storeAllIntermediateStates;
     MPSRNNBidirectionalCombineMode _bidirectionalCombineMode;
-
-  @private
     id<MTLDevice> _device;
     PMPRecurrentStatePool *_statePool;
     BOOL _descends; // the next sequence begins where the last one has ended
@@ -32,26 +30,35 @@
 
 - (void)encodeWithCoder:(NSCoder *)coder;
 
+@end
+
+// Plain C, for an encode method calls them.
+
 // Rules, which raise. `state` is an input state of any class.
 
 /// The stack can run as a whole in one direction.
-- (void)checkStack:(PMPEncoding)encoding;
-- (void)checkState:(MPSState *)state shape:(PMPRecurrentShape)shape encoding:(PMPEncoding)encoding;
+void PMPRecurrentLayerCheckStack(PMPRecurrentLayer *layer, PMPEncoding encoding);
+void PMPRecurrentLayerCheckState(PMPRecurrentLayer *layer, MPSState *state, PMPRecurrentShape shape,
+                                 PMPEncoding encoding);
+/// Of a recurrent layer's state: the shape is that of the run that has made it.
+void PMPRecurrentCheckStateShape(MPSState *state, PMPRecurrentShape shape, PMPEncoding encoding);
+/// A temporary state can be read on the command buffer.
+void PMPRecurrentCheckStateLease(MPSState *state, PMPEncoding encoding);
 /// The stack has two halves that read the same input, and whose outputs can be combined.
-- (void)checkDirections:(PMPEncoding)encoding;
+void PMPRecurrentLayerCheckDirections(PMPRecurrentLayer *layer, PMPEncoding encoding);
 
 /// The channels of the forward destinations of a run in both directions.
-- (size_t)forwardDestinationChannels;
+size_t PMPRecurrentLayerForwardChannels(PMPRecurrentLayer *layer);
 
 /// Encodes a run that has no sources and no destinations yet, and appends the states that it writes to `states`.
-- (PMPRecurrentRun *)beginRun:(PMPRecurrentShape)shape
-                         from:(MPSState *)state
-                           to:(NSMutableArray *)states
-                     encoding:(PMPEncoding)encoding;
+PMPRecurrentRun *PMPRecurrentLayerBegin(PMPRecurrentLayer *layer, PMPRecurrentShape shape, MPSState *state,
+                                        NSMutableArray *states, PMPEncoding encoding);
 /// Reads the state that the run begins from; the run is complete.
-- (void)completeRun:(PMPRecurrentRun *)run from:(MPSState *)state encoding:(PMPEncoding)encoding;
+void PMPRecurrentRunComplete(PMPRecurrentRun *run, MPSState *state, PMPCommandBuffer *commandBuffer);
+
+/// Has the command buffer hold a recurrent layer's state, and lowers its read count.
+void PMPRecurrentStateRead(MPSState *state, PMPCommandBuffer *commandBuffer);
 
 /// Encodes a run in both directions, which PMPBidirectionalRunComplete completes.
-- (PMPBidirectionalRun *)beginBidirectionalRun:(PMPRecurrentShape)shape encoding:(PMPEncoding)encoding;
-
-@end
+PMPBidirectionalRun *PMPRecurrentLayerBeginBidirectional(PMPRecurrentLayer *layer, PMPRecurrentShape shape,
+                                                         PMPEncoding encoding);

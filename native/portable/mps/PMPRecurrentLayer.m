@@ -103,14 +103,16 @@ enum { kOldestArchiveVersion = 1, kArchiveVersion = 3 };
     return [[[PMPRecurrentStack alloc] initWithDescriptors:descriptors form:form argument:argument] autorelease];
 }
 
+@end
+
 // Rules
 
-- (void)checkStack:(PMPEncoding)encoding {
-    if (_stack->_brokenAt != 0) {
+void PMPRecurrentLayerCheckStack(PMPRecurrentLayer *layer, PMPEncoding encoding) {
+    if (layer->_stack->_brokenAt != 0) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"receiver: layer %zu does not take the outputs of the layer before, which runs in the "
                                 @"other direction; a stack for bidirectional encoding",
-                                _stack->_brokenAt);
+                                layer->_stack->_brokenAt);
     }
 }
 
@@ -123,19 +125,29 @@ static NSString *size_of(PMPRecurrentShape shape) {
                                       shape.width, shape.height];
 }
 
-- (void)checkState:(MPSState *)state shape:(PMPRecurrentShape)shape encoding:(PMPEncoding)encoding {
+void PMPRecurrentLayerCheckState(PMPRecurrentLayer *layer, MPSState *state, PMPRecurrentShape shape,
+                                 PMPEncoding encoding) {
     const struct PMPRecurrentStateStorage *storage = state->_storage;
-    if (storage == NULL || state->_device != _device ||
-        (storage->stack != _stack && ![_stack hasStatesOf:storage->stack])) {
+    if (storage == NULL || state->_device != layer->_device ||
+        (storage->stack != layer->_stack && ![layer->_stack hasStatesOf:storage->stack])) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"recurrentInputState: not of a layer with this device and these channels");
     }
+    PMPRecurrentCheckStateShape(state, shape, encoding);
+}
+
+void PMPRecurrentCheckStateShape(MPSState *state, PMPRecurrentShape shape, PMPEncoding encoding) {
+    const struct PMPRecurrentStateStorage *storage = state->_storage;
     if (storage->shape.rows != shape.rows || storage->shape.width != shape.width ||
         storage->shape.height != shape.height) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"recurrentInputState: %@, expected the %@ of the first source",
                                 size_of(storage->shape), size_of(shape));
     }
+    PMPRecurrentCheckStateLease(state, encoding);
+}
+
+void PMPRecurrentCheckStateLease(MPSState *state, PMPEncoding encoding) {
     if (state->_temporary.commandBuffer != nil && !PMPTemporaryIsUsable(&state->_temporary, encoding.commandBuffer)) {
         PMPRaiseInvalidArgument(
             encoding.kernel, encoding.selector,
@@ -143,8 +155,8 @@ static NSString *size_of(PMPRecurrentShape shape) {
     }
 }
 
-- (void)checkDirections:(PMPEncoding)encoding {
-    PMPRecurrentChain forward = _stack->_forward, backward = _stack->_backward;
+void PMPRecurrentLayerCheckDirections(PMPRecurrentLayer *layer, PMPEncoding encoding) {
+    PMPRecurrentChain forward = layer->_stack->_forward, backward = layer->_stack->_backward;
     if (forward.count == 0 || backward.count == 0) {
         PMPRaiseInvalidArgument(
             encoding.kernel, encoding.selector,
@@ -156,12 +168,12 @@ static NSString *size_of(PMPRecurrentShape shape) {
                                 @"receiver: %zu input feature channels forward and %zu backward, expected the same",
                                 PMPRecurrentChainInputs(forward), PMPRecurrentChainInputs(backward));
     }
-    if (_bidirectionalCombineMode > MPSRNNBidirectionalCombineModeConcatenate) {
+    if (layer->_bidirectionalCombineMode > MPSRNNBidirectionalCombineModeConcatenate) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
                                 @"bidirectionalCombineMode: %lu, expected one of MPSRNNBidirectionalCombineMode's",
-                                (unsigned long)_bidirectionalCombineMode);
+                                (unsigned long)layer->_bidirectionalCombineMode);
     }
-    if (_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeAdd &&
+    if (layer->_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeAdd &&
         PMPRecurrentChainOutputs(forward) != PMPRecurrentChainOutputs(backward)) {
         PMPRaiseInvalidArgument(
             encoding.kernel, encoding.selector,
@@ -171,83 +183,61 @@ static NSString *size_of(PMPRecurrentShape shape) {
     }
 }
 
-- (size_t)forwardDestinationChannels {
-    size_t channels = PMPRecurrentChainOutputs(_stack->_forward);
-    if (_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeConcatenate) {
-        channels += PMPRecurrentChainOutputs(_stack->_backward);
+size_t PMPRecurrentLayerForwardChannels(PMPRecurrentLayer *layer) {
+    size_t channels = PMPRecurrentChainOutputs(layer->_stack->_forward);
+    if (layer->_bidirectionalCombineMode == MPSRNNBidirectionalCombineModeConcatenate) {
+        channels += PMPRecurrentChainOutputs(layer->_stack->_backward);
     }
     return channels;
 }
 
 // Runs
 
-- (PMPRecurrentRun *)beginRun:(PMPRecurrentShape)shape
-                         from:(MPSState *)state
-                           to:(NSMutableArray *)states
-                     encoding:(PMPEncoding)encoding {
-    size_t stateCount = _storeAllIntermediateStates && states != nil ? shape.steps : 1;
+PMPRecurrentRun *PMPRecurrentLayerBegin(PMPRecurrentLayer *layer, PMPRecurrentShape shape, MPSState *state,
+                                        NSMutableArray *states, PMPEncoding encoding) {
+    size_t stateCount = layer->_storeAllIntermediateStates && states != nil ? shape.steps : 1;
     PMPRecurrentRun *run =
         [encoding.commandBuffer encodeCommand:PMPRecurrentRunExecute
-                                  recordBytes:PMPRecurrentRunRecordBytes(_stack->_count, shape.steps, stateCount)
-                               workspaceBytes:PMPRecurrentChainWorkspaceBytes(_stack->_whole, shape)];
-    *run = (PMPRecurrentRun){.chain = _stack->_whole,
+                                  recordBytes:PMPRecurrentRunRecordBytes(layer->_stack->_count, shape.steps, stateCount)
+                               workspaceBytes:PMPRecurrentChainWorkspaceBytes(layer->_stack->_whole, shape)];
+    *run = (PMPRecurrentRun){.chain = layer->_stack->_whole,
                              .shape = shape,
                              .state_count = stateCount,
                              .has_initial = state != nil,
-                             .descending = _descends};
-    _descends ^= shape.steps & 1;
-    [self addStatesOf:run to:states encoding:encoding];
+                             .descending = layer->_descends};
+    layer->_descends ^= shape.steps & 1;
+    PMPRecurrentStatePoolEncode(layer->_statePool, shape, stateCount, layer->_recurrentOutputIsTemporary, states,
+                                PMPRecurrentRunStates(run), encoding);
     return run;
 }
 
-/// Makes the states that the run writes, and appends them to the caller's array where there is one. The command buffer
-/// holds them, and through them the stack.
-- (void)addStatesOf:(PMPRecurrentRun *)run to:(NSMutableArray *)outputStates encoding:(PMPEncoding)encoding {
-    pymps_engine_state *memories = PMPRecurrentRunStates(run);
-    for (size_t step = 0; step < run->state_count; step++) {
-        MPSState *state = PMPRecurrentStatePoolTake(_statePool, run->shape);
-        if (state == nil) {
-            [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
-            PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
-                                    @"recurrentOutputStates: no memory for a state");
-        }
-        for (size_t i = 0; i < run->chain.count; i++) {
-            memories[i * run->state_count + step] = state->_storage->layers[i].memory;
-        }
-        if (_recurrentOutputIsTemporary) {
-            PMPTemporaryBegin(&state->_temporary, encoding.commandBuffer, state);
-        } else {
-            [encoding.commandBuffer holdUntilCompleted:state];
-        }
-        [outputStates addObject:state];
-        [state release];
-    }
-}
-
-- (void)completeRun:(PMPRecurrentRun *)run from:(MPSState *)state encoding:(PMPEncoding)encoding {
+void PMPRecurrentRunComplete(PMPRecurrentRun *run, MPSState *state, PMPCommandBuffer *commandBuffer) {
     if (state != nil) {
         pymps_engine_state *initial = PMPRecurrentRunInitialStates(run);
         for (size_t i = 0; i < run->chain.count; i++) {
             initial[i] = state->_storage->layers[i].memory;
         }
-        [encoding.commandBuffer holdUntilCompleted:state];
-        if (state->_temporary.commandBuffer != nil) {
-            state.readCount -= 1;
-        }
+        PMPRecurrentStateRead(state, commandBuffer);
     }
     run->is_complete = true;
 }
 
-- (PMPBidirectionalRun *)beginBidirectionalRun:(PMPRecurrentShape)shape encoding:(PMPEncoding)encoding {
-    const PMPBidirectionalRun run = {.forward.chain = _stack->_forward,
-                                     .backward.chain = _stack->_backward,
+void PMPRecurrentStateRead(MPSState *state, PMPCommandBuffer *commandBuffer) {
+    [commandBuffer holdUntilCompleted:state];
+    if (state->_temporary.commandBuffer != nil) {
+        state.readCount -= 1;
+    }
+}
+
+PMPBidirectionalRun *PMPRecurrentLayerBeginBidirectional(PMPRecurrentLayer *layer, PMPRecurrentShape shape,
+                                                         PMPEncoding encoding) {
+    const PMPBidirectionalRun run = {.forward.chain = layer->_stack->_forward,
+                                     .backward.chain = layer->_stack->_backward,
                                      .shape = shape,
-                                     .mode = _bidirectionalCombineMode};
+                                     .mode = layer->_bidirectionalCombineMode};
     void *record = [encoding.commandBuffer encodeCommand:PMPBidirectionalRunExecute
                                              recordBytes:PMPBidirectionalRunRecordBytes(&run)
                                           workspaceBytes:PMPBidirectionalRunWorkspaceBytes(&run)];
-    [encoding.commandBuffer holdUntilCompleted:_stack];
+    [encoding.commandBuffer holdUntilCompleted:layer->_stack];
     return PMPBidirectionalRunBegin(&run, record);
 }
-
-@end

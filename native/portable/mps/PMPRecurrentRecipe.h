@@ -19,7 +19,7 @@
 - (PMPRecurrentGates)gates;
 - (void)dropWeights;
 
-/// For an archive; `layer` has the weights.
+/// For an archive; `layer` has the weights. NULL: zeros stand for them.
 - (NSDictionary *)propertyListWithWeightsOf:(const pymps_engine_layer *)layer;
 
 /// Descriptors of cells with the same numbers. Raises where the property list is no array of recipes.

@@ -132,7 +132,7 @@ static PMPWeightsKind weights_kind(MPSRNNDescriptor *descriptor, size_t part) {
 static NSData *packed_weights(PMPRecurrentWeights *weights, const pymps_engine_layer *layer, size_t gate, size_t part) {
     BOOL areBytes = weights.ranges != nil;
     NSMutableData *values = [NSMutableData dataWithLength:weights.count * (areBytes ? 1 : sizeof(float))];
-    if (weights.kind == PMPWeightsIdentity) {
+    if (weights.kind == PMPWeightsIdentity || layer == NULL) {
         return values;
     }
     if (!areBytes) {

@@ -1,4 +1,4 @@
-// The packed weights of a stack of recurrent layers.
+// A stack of recurrent layers: their packed weights, or, in a training layer, what there is beside weights.
 #import "PMPArgument.h"
 #import "PMPRecurrentChain.h"
 #import "PMPRecurrentWeights.h"
@@ -17,10 +17,14 @@
     PMPTeam *_team; // of the chains
 }
 
-/// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit.
+/// nil where a source fails to load or memory runs out. Raises where the descriptors do not fit. In a training layer
+/// the recipes keep the weights.
 - (instancetype)initWithDescriptors:(NSArray<const MPSRNNDescriptor *> *)descriptors
                                form:(PMPRecurrentForm)form
                            argument:(PMPArgument)argument;
+
+/// Runs nothing: it stands for states with the channels of the other stack's, which are not those of the other stack.
+- (instancetype)initWithStatesOf:(PMPRecurrentStack *)other form:(PMPRecurrentForm)form;
 
 /// Before anything has been encoded.
 - (void)setTeam:(PMPTeam *)team;

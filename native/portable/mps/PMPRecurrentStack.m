@@ -29,6 +29,21 @@
     return [self retain];
 }
 
+- (instancetype)initWithStatesOf:(PMPRecurrentStack *)other form:(PMPRecurrentForm)form {
+    self = [super init];
+    if (self == nil || (_cells = calloc(other->_count, sizeof *_cells)) == NULL) {
+        [self release];
+        return nil;
+    }
+    _form = form;
+    _count = other->_count;
+    for (size_t i = 0; i < _count; i++) {
+        _cells[i].outputs = other->_cells[i].outputs;
+        _cells[i].hasMemoryCell = other->_cells[i].hasMemoryCell;
+    }
+    return self;
+}
+
 - (void)setTeam:(PMPTeam *)team {
     [team retain];
     [_team release];
@@ -79,12 +94,22 @@
     @autoreleasepool { // the copies of the weights end here
         cell->recipe = [[PMPRecurrentRecipe alloc] initWithDescriptor:descriptor form:_form argument:argument];
         if (cell->recipe != nil) {
-            PMPRecurrentGates gates = [cell->recipe gates];
-            cell->layer = [descriptor newEngineLayerWithGates:&gates argument:argument];
-            [cell->recipe dropWeights];
+            [self makeEngineLayerOf:cell descriptor:descriptor argument:argument];
         }
     }
-    return cell->layer != NULL;
+    return cell->layer != NULL || cell->training != NULL;
+}
+
+- (void)makeEngineLayerOf:(PMPRecurrentCell *)cell
+               descriptor:(MPSRNNDescriptor *)descriptor
+                 argument:(PMPArgument)argument {
+    PMPRecurrentGates gates = [cell->recipe gates];
+    if (_form == PMPRecurrentFormTraining) {
+        cell->training = [descriptor newEngineTrainingWithGates:&gates argument:argument];
+    } else {
+        cell->layer = [descriptor newEngineLayerWithGates:&gates argument:argument];
+        [cell->recipe dropWeights];
+    }
 }
 
 /// A cell reads the outputs of the nearest cell below it that runs in its direction. Whether the stack can also run
@@ -107,6 +132,7 @@
 - (void)dealloc {
     for (size_t i = 0; i < _count; i++) {
         pymps_engine_layer_destroy(_cells[i].layer);
+        pymps_engine_training_destroy(_cells[i].training);
         [_cells[i].recipe release];
     }
     free(_cells);

@@ -1,4 +1,5 @@
 #import "PMPRecurrentStatePool.h"
+#import "PMPTemporaryRules.h"
 
 // Enough for the states of steps in flight; what a long sequence returns beyond that is freed.
 enum { kMostStates = 8 };
@@ -70,6 +71,28 @@ MPSState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, PMPRecurrentSha
         atomic_store_explicit(&state->_storage->references, 1, memory_order_relaxed);
     }
     return state;
+}
+
+void PMPRecurrentStatePoolEncode(PMPRecurrentStatePool *pool, PMPRecurrentShape shape, size_t count, BOOL areTemporary,
+                                 NSMutableArray *outputStates, pymps_engine_state *memories, PMPEncoding encoding) {
+    for (size_t step = 0; step < count; step++) {
+        MPSState *state = PMPRecurrentStatePoolTake(pool, shape);
+        if (state == nil) {
+            [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
+            PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
+                                    @"recurrentOutputStates: no memory for a state");
+        }
+        for (size_t i = 0; i < pool->stack->_count; i++) {
+            memories[i * count + step] = state->_storage->layers[i].memory;
+        }
+        if (areTemporary) {
+            PMPTemporaryBegin(&state->_temporary, encoding.commandBuffer, state);
+        } else {
+            [encoding.commandBuffer holdUntilCompleted:state];
+        }
+        [outputStates addObject:state];
+        [state release];
+    }
 }
 
 void PMPRecurrentStatePoolReturn(PMPRecurrentStatePool *pool, MPSState *state) {

@@ -5,8 +5,10 @@
 
 /// What a layer runs over.
 typedef NS_ENUM(NSInteger, PMPRecurrentForm) {
-    PMPRecurrentFormMatrices, // products are those of matrices
-    PMPRecurrentFormImages,   // products are convolutions, and all weights are rounded to float16
+    PMPRecurrentFormMatrices,  // products are those of matrices
+    PMPRecurrentFormImages,    // products are convolutions, and all weights are rounded to float16
+    PMPRecurrentFormTraining,  // as of matrices, with weights that each call is told
+    PMPRecurrentFormGradients, // of states alone: those of a training layer's gradient passes
 };
 
 typedef NS_ENUM(NSInteger, PMPWeightsKind) {
@@ -32,7 +34,7 @@ size_t PMPWeightsCount(PMPWeightsKind kind, size_t inputs, size_t outputs, PMPKe
 BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind);
 
 /// A copy of what a source hands out between load and purge. In matrix layers UInt8 weights stay bytes where they have
-/// ranges and the kind may be bytes; all others become float32.
+/// ranges and the kind may be bytes; all others become float32. In training layers no bias is one of zeros.
 @interface PMPRecurrentWeights : NSObject {
     PMPWeightsKind _kind;
     PMPRecurrentForm _form;

@@ -52,7 +52,7 @@ static BOOL has_kernel(PMPWeightsKind kind) {
 static void check_kernel(MPSCNNConvolutionDescriptor *descriptor, PMPWeightsKind kind, PMPRecurrentForm form,
                          PMPArgument argument) {
     size_t width = descriptor.kernelWidth, height = descriptor.kernelHeight;
-    if ((form == PMPRecurrentFormMatrices || kind == PMPWeightsDiagonal) && (width != 1 || height != 1)) {
+    if ((form != PMPRecurrentFormImages || kind == PMPWeightsDiagonal) && (width != 1 || height != 1)) {
         PMPRaiseInvalid(argument, @"a kernel of %zu x %zu, expected 1 x 1", width, height);
     }
     if (width == 0 || height == 0) {
@@ -119,11 +119,11 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
         check_kernel(descriptor, kind, form, argument);
         check_convolution(descriptor, argument);
         check_channels(descriptor, kind, inputs, outputs, argument);
+        _kind = kind;
+        _form = form;
         if (kind == PMPWeightsInput || kind == PMPWeightsIdentity) {
             [self readBiasAndNeuron:source descriptor:descriptor outputs:outputs argument:argument];
         }
-        _kind = kind;
-        _form = form;
         _kernel = has_kernel(kind) ? (PMPKernelSize){descriptor.kernelWidth, descriptor.kernelHeight} : kPMPOneTap;
         _outputs = outputs;
         _count = PMPWeightsCount(kind, inputs, outputs, _kernel);
@@ -195,6 +195,8 @@ BOOL PMPWeightsMayBeBytes(PMPWeightsKind kind) {
     const float *bias = [source biasTerms];
     if (bias != NULL) {
         _bias = [[NSData alloc] initWithBytes:bias length:outputs * sizeof(float)];
+    } else if (_form == PMPRecurrentFormTraining) {
+        _bias = [PMPZeroWeights(outputs, sizeof(float), argument) retain];
     }
     MPSNNNeuronDescriptor *neuron = descriptor.fusedNeuronDescriptor;
     _neuron = PMPEngineNeuron(neuron, outputs, argument);

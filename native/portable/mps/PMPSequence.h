@@ -2,6 +2,11 @@
 #import "PMPEncoding.h"
 #import "PMPRecurrentState.h"
 
+/// Of a matrix of floats.
+static inline pymps_engine_type PMPEngineType(MPSDataType dataType) {
+    return dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16 : PYMPS_ENGINE_FLOAT32;
+}
+
 /// Arguments of an encode method.
 typedef struct PMPSequence {
     MPSMatrix **matrices;
@@ -20,8 +25,16 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
 
 PMPRecurrentShape PMPSequenceShape(const PMPSequence *sequence);
 
+/// What PMPSequenceCheck says of each matrix, of one; its rows are the caller's to check.
+void PMPSequenceCheckMatrix(const PMPSequence *sequence, NSUInteger step, size_t columns, id<MTLDevice> device,
+                            PMPEncoding encoding);
+
 /// Raises unless destinations have the steps and the rows of the sources and share no memory with them.
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
+
+/// The halves of PMPSequenceCheckPair; apart may be any two lists of matrices.
+void PMPSequenceCheckAlike(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
+void PMPSequenceCheckApart(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
 
 /// Raises where a destination shares memory with a state that is read, and that a caller has seen.
 void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding);

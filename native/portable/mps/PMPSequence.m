@@ -64,8 +64,8 @@ static NSUInteger check_offset(const PMPSequence *sequence, NSUInteger step, PMP
     return most;
 }
 
-static void check_matrix(const PMPSequence *sequence, NSUInteger step, size_t columns, id<MTLDevice> device,
-                         PMPEncoding encoding) {
+void PMPSequenceCheckMatrix(const PMPSequence *sequence, NSUInteger step, size_t columns, id<MTLDevice> device,
+                            PMPEncoding encoding) {
     MPSMatrix *matrix = sequence->matrices[step];
     if (matrix->_dataType != MPSDataTypeFloat32 && matrix->_dataType != MPSDataTypeFloat16) {
         PMPRaiseAtStep(encoding, sequence->name, step, @"data type 0x%x, expected Float32 or Float16",
@@ -94,7 +94,7 @@ void PMPSequenceCheck(const PMPSequence *sequence, size_t columns, id<MTLDevice>
     }
     for (NSUInteger step = 0; step < sequence->steps; step++) {
         if (!repeats(sequence, step)) {
-            check_matrix(sequence, step, columns, device, encoding);
+            PMPSequenceCheckMatrix(sequence, step, columns, device, encoding);
             element = element_bytes(sequence->matrices[step]);
             greatest = 0; // until an offset asks
         }
@@ -128,10 +128,13 @@ static PMPMemoryRegion hull_of(const PMPSequence *sequence) {
     return (PMPMemoryRegion){.start = start, .rows = 1, .rowBytes = end - start, .width = end - start};
 }
 
-/// Whether each sequence has one matrix, and both the same distance between their steps. Then two steps lie to each
-/// other as the first of one sequence and some step of the other do.
+/// Whether each sequence has one matrix, and both the same steps and the same distance between them. Then two steps lie
+/// to each other as the first of one sequence and some step of the other do.
 static bool are_even(const PMPSequence *a, const PMPSequence *b) {
     NSUInteger distance = a->steps > 1 ? offset_at(a, 1) - offset_at(a, 0) : 0;
+    if (a->steps != b->steps) {
+        return false;
+    }
     for (NSUInteger step = 1; step < a->steps; step++) {
         if (!repeats(a, step) || offset_at(a, step) - offset_at(a, step - 1) != distance || !repeats(b, step) ||
             offset_at(b, step) - offset_at(b, step - 1) != distance) {
@@ -141,7 +144,7 @@ static bool are_even(const PMPSequence *a, const PMPSequence *b) {
     return true;
 }
 
-void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
+void PMPSequenceCheckAlike(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
     NSUInteger steps = sources->steps;
     if (destinations->steps != steps) {
         PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
@@ -155,20 +158,28 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
                            (unsigned long)sources->matrices[step]->_rows);
         }
     }
+}
+
+void PMPSequenceCheckApart(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
     // Each pair is looked at only where the two sequences lie in the same stretch of memory.
     if (!PMPMemoryRegionsShare(hull_of(sources), hull_of(destinations))) {
         return;
     }
     bool firstsAreEnough = are_even(sources, destinations);
-    for (NSUInteger i = 0; i < steps; i++) {
+    for (NSUInteger i = 0; i < destinations->steps; i++) {
         PMPMemoryRegion destination = region_at(destinations, i);
-        for (NSUInteger j = 0; j < (firstsAreEnough && i > 0 ? 1 : steps); j++) {
+        for (NSUInteger j = 0; j < (firstsAreEnough && i > 0 ? 1 : sources->steps); j++) {
             if (PMPMemoryRegionsShare(destination, region_at(sources, j))) {
                 PMPRaiseAtStep(encoding, destinations->name, i, @"shares memory with %@[%lu]", sources->name,
                                (unsigned long)j);
             }
         }
     }
+}
+
+void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
+    PMPSequenceCheckAlike(sources, destinations, encoding);
+    PMPSequenceCheckApart(sources, destinations, encoding);
 }
 
 void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding) {
@@ -209,7 +220,7 @@ void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrice
             start = (char *)region_of(matrix).start;
             encoded.rows = matrix->_rows;
             encoded.row_bytes = matrix->_rowBytes;
-            encoded.type = matrix->_dataType == MPSDataTypeFloat16 ? PYMPS_ENGINE_FLOAT16 : PYMPS_ENGINE_FLOAT32;
+            encoded.type = PMPEngineType(matrix->_dataType);
         }
         encoded.data = start + offset_at(sequence, step);
         matrices[step] = encoded;

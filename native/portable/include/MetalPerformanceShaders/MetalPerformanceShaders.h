@@ -16,5 +16,9 @@
 #import <MetalPerformanceShaders/MPSLSTMDescriptor.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixId.h>
 #import <MetalPerformanceShaders/MPSRNNMatrixInferenceLayer.h>
+#import <MetalPerformanceShaders/MPSRNNMatrixTrainingLayer.h>
+#import <MetalPerformanceShaders/MPSNNOptimizers.h>
+#import <MetalPerformanceShaders/MPSMatrixCopy.h>
+#import <MetalPerformanceShaders/MPSImageCopy.h>
 #import <MetalPerformanceShaders/MPSCNNKernel.h>
 #import <MetalPerformanceShaders/MPSRNNImageInferenceLayer.h>

@@ -1,0 +1,12 @@
+from pymps._native cimport *
+from pymps._trainer cimport Trainer
+
+
+cdef class Optimizer:
+    cdef Trainer trainer
+    cdef readonly object layer          # the MatrixTrainingLayer
+    cdef pymps_optimizer *handle        # owned
+    cdef pymps_optimizer_options _options
+
+    cdef int _describe(self, object learning_rate, object rescale, object clip, object regularization_type,
+                       object regularization_scale) except -1

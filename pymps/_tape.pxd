@@ -1,0 +1,28 @@
+from pymps._command_buffer cimport CommandBuffer
+from pymps._matrix_sequence cimport MatrixSequence
+from pymps._native cimport *
+from pymps._trainer cimport Trainer
+
+
+cdef class NativeTape:
+    cdef Trainer trainer
+    cdef pymps_training_tape *handle  # owned
+    cdef CommandBuffer command_buffer # that makes it; None: complete
+    cdef size_t version               # of the weights that it belongs to
+
+
+cdef class Tape:
+    cdef NativeTape native
+    cdef MatrixSequence x             # of all steps of the pass, in buffers of the device
+    cdef Py_ssize_t first, count      # its own steps
+    cdef readonly object layer        # the MatrixTrainingLayer
+    cdef list _states                 # of forward: the last, or those of all steps; None: of none of these
+    cdef list _gradients              # of gradient: the first, or those of all steps; None: none yet
+
+    # Raises unless work of the layer on `command_buffer`, or work that begins now (None), may read it.
+    cdef int check_use(self, Trainer trainer, CommandBuffer command_buffer) except -1
+    # x of its own steps
+    cdef MatrixSequence sources(self)
+
+
+cdef Tape make_tape(object layer, Trainer trainer, MatrixSequence x, CommandBuffer command_buffer)

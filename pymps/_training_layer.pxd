@@ -1,0 +1,5 @@
+from pymps._trainable cimport TrainingLayer
+
+
+cdef class MatrixTrainingLayer(TrainingLayer):
+    pass
