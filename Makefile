@@ -2,6 +2,7 @@
 # changed.
 #
 #   make demo          streams the digits through a trained LSTM
+#   make train-demo    trains the same network on digits, and streams with what it learned
 #   make image-demo    predicts how moving digits go on, with a trained convolutional LSTM
 #   make test          all tests, in the three modes of the portable backend and on each instruction set
 #   make test-neon     of these the engine's own on NEON, under an emulator
@@ -33,7 +34,7 @@ NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision qu
                                        bidirectional_numbers archived_numbers image_numbers image_sequences \
                                        image_bidirectional)
 
-.PHONY: demo image-demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
+.PHONY: demo train-demo image-demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
         bench-baseline bench-plot lint format check-apple debug asan build clean
 .DELETE_ON_ERROR:
 
@@ -41,6 +42,9 @@ build: $(BUILT)
 
 demo: $(BUILT) $(VENV)/.demo
 	$(PYTHON) examples/digits/stream.py
+
+train-demo: $(BUILT) $(VENV)/.demo
+	$(PYTHON) examples/digits/train_pymps.py --output build/digits_pymps.safetensors --plot build/digits_loss.png
 
 image-demo: $(BUILT) $(VENV)/.demo
 	$(PYTHON) examples/moving_digits/predict.py --output build/moving_digits.png

@@ -14,6 +14,7 @@ Float32 = npt.NDArray[np.float32]
 # The gates of a kind, in the order in which a Layer stacks them.
 GATES = {"lstm": "ifco", "gru": "zrh", "rnn": "h"}
 SIZES = [(16, 16), (64, 64), (64, 128), (128, 256), (256, 512), (512, 1024)]
+TRAINING_SIZES = SIZES[:4]
 IMAGE_SIZES = [(16, 16, 64), (64, 64, 32)]  # and the images' side
 KERNEL = 3
 
@@ -23,6 +24,7 @@ class Case(NamedTuple):
 
     A step is one step at batch 1 that carries the state along; a call of another workload starts from zeros. `image` is
     a step of a convolutional layer: rows are images of `side` x `side` pixels, weights have `kernel` x `kernel` taps.
+    `training` is a forward pass and its gradient.
     """
 
     workload: str
@@ -66,8 +68,12 @@ class Case(NamedTuple):
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of a call's matrix products, or of its convolutions as they are defined."""
-        return 2 * self.weights * self.steps * self.batch * self.side**2
+        """Floating-point operations of a call's matrix products, or of its convolutions as they are defined.
+
+        A gradient has two for each product of its forward pass: of what was multiplied by the weights, and of these.
+        """
+        passes = 3 if self.workload == "training" else 1
+        return 2 * self.weights * self.steps * self.batch * self.side**2 * passes
 
 
 def _cases(workload: str, steps: int, *batches: int) -> list[Case]:
@@ -86,6 +92,7 @@ CASES = {
     "step": _cases("step", 1, 1),
     "sequence": _cases("sequence", 100, 1),
     "batch": _cases("batch", 50, 32, 256),
+    "training": [Case("training", "lstm", *size, 50, 32, THREADS) for size in TRAINING_SIZES],
     "image": [image_case(*size) for size in IMAGE_SIZES],
 }
 
@@ -168,19 +175,19 @@ class Reference:
     def _lstm(self, wx: Float64, *state: Float64) -> State:
         h, c = state
         i, f, g, o = np.split(wx + _product(h, self._u), 4, axis=-1)
-        c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
-        return _sigmoid(o) * np.tanh(c), c
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        return sigmoid(o) * np.tanh(c), c
 
     def _gru(self, wx: Float64, *state: Float64) -> State:
         h, c = state
         (wx_z, wx_r, wx_h), (u_z, u_r, u_h) = np.split(wx, 3, axis=-1), np.split(self._u, 3)
-        z, r = _sigmoid(wx_z + _product(h, u_z)), _sigmoid(wx_r + _product(h, u_r))
+        z, r = sigmoid(wx_z + _product(h, u_z)), sigmoid(wx_r + _product(h, u_r))
         return (1 - z) * np.tanh(wx_h + _product(r * h, u_h)) + z * h, c
 
     def _gru_reset_after(self, wx: Float64, *state: Float64) -> State:
         h, c = state
         (wx_z, wx_r, wx_h), (uh_z, uh_r, uh_h) = np.split(wx, 3, axis=-1), np.split(_product(h, self._u), 3, axis=-1)
-        z, r = _sigmoid(wx_z + uh_z), _sigmoid(wx_r + uh_r)
+        z, r = sigmoid(wx_z + uh_z), sigmoid(wx_r + uh_r)
         return (1 - z) * np.tanh(wx_h + r * uh_h) + z * h, c
 
     def _rnn(self, wx: Float64, *state: Float64) -> State:
@@ -198,5 +205,5 @@ def _product(x: Float64, weights: Float64) -> Float64:
     return np.tensordot(windows, weights, axes=([-2, -1, -3], [1, 2, 3]))
 
 
-def _sigmoid(z: Float64) -> Float64:
+def sigmoid(z: Float64) -> Float64:
     return 1 / (1 + np.exp(-z))

@@ -57,6 +57,8 @@ class Race:
             if case.carries_state:
                 error = entrant.check_first_steps(8)
             benchmark.extra_info["error"] = error
+            if entrant.tape_bytes is not None:
+                benchmark.extra_info["tape_bytes"] = entrant.tape_bytes
 
 
 def _load(case: Case, contestant: Contestant, layers: dict[str, Layer]) -> Peer | Limit | Peak:
@@ -72,7 +74,7 @@ def _load(case: Case, contestant: Contestant, layers: dict[str, Layer]) -> Peer 
 
 def entrants(workload: str) -> pytest.MarkDecorator:
     """Parametrizes a test by `race` and `contestant`, each with each that enters it."""
-    beside = {"step": LIMITS, "sequence": [], "batch": [PEAK], "image": [PEAK]}[workload]
+    beside = {"step": LIMITS, "sequence": [], "batch": [PEAK], "training": [PEAK], "image": [PEAK]}[workload]
     return pytest.mark.parametrize(
         ("race", "contestant"),
         [

@@ -62,8 +62,9 @@ def races_of(entries: Iterable[Entry]) -> dict[tuple[str, str, int], dict[tuple[
 
 def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]) -> str:
     """pymps, what it can be at best, and who comes next."""
-    beside = {"step": "/limit", "sequence": "", "batch": "of peak", "image": "of peak"}[workload]
+    beside = {"step": "/limit", "sequence": "", "batch": "of peak", "training": "of peak", "image": "of peak"}[workload]
     extra = {"batch": ["batch"], "image": ["side"]}.get(workload, [])
+    trains = workload == "training"
     rows = []
     for (inputs, outputs, _), race in races.items():
         for weights, dtypes in _widths(race):
@@ -81,11 +82,13 @@ def _own_table(what: str, workload: str, races: dict[tuple[int, int, int], Race]
                     *([cells] if cells is not None else []),
                     _name(best) if best else "-",
                     _ratio(race[best], own) if best else "-",
+                    *([_tape(own), _tape(race[best] if best else None)] if trains else []),
                 ]
             )
     header = ["inputs", "outputs", *extra, "weights", "rounds", "pymps µs"]
     header += [f"pymps{beside}" if beside == "/limit" else beside] if beside else []
-    return f"{what}\n" + table([*header, "best peer", "its time/pymps"], rows)
+    header += ["best peer", "its time/pymps", *(["tape MiB", "its tape MiB"] if trains else [])]
+    return f"{what}\n" + table(header, rows)
 
 
 def _peer_table(what: str, races: dict[tuple[int, int, int], Race]) -> str:
@@ -191,6 +194,10 @@ def _time(entry: Entry | None, units_per_second: float) -> str:
     if entry is None:
         return "-"
     return f"{entry['stats']['median'] * units_per_second:.2f} ({entry['stats']['iqr'] * units_per_second:.2f})"
+
+
+def _tape(entry: Entry | None) -> str:
+    return "-" if entry is None else f"{entry['extra_info']['tape_bytes'] / 2**20:.1f}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from terminal import run_on_terminal
 
 DIGITS = Path(__file__).parents[1] / "examples" / "digits"
 WEIGHTS = DIGITS / "digits.safetensors"
@@ -92,22 +88,8 @@ def test_half_weights() -> None:
 
 @pytest.mark.modeless
 def test_progress_bar_on_a_terminal() -> None:
-    try:
-        terminal, child_side = pty.openpty()
-    except OSError as error:  # a container without /dev/pts
-        pytest.skip(f"no pseudo-terminal can be opened: {error}")
-    fcntl.ioctl(child_side, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # lines, columns, pixels
-    child = subprocess.Popen(COMMAND, stdout=subprocess.DEVNULL, stderr=child_side)
-    os.close(child_side)
-    drawn = b""
-    try:
-        while chunk := os.read(terminal, 4096):
-            drawn += chunk
-    except OSError:  # Linux reports the end of a terminal this way, macOS by an empty read
-        pass
-    finally:
-        os.close(terminal)
-    assert child.wait(timeout=120) == 0
+    status, drawn = run_on_terminal(COMMAND)
+    assert status == 0
     assert b"450/450" in drawn
 
 

@@ -1,6 +1,6 @@
 """Who is measured: one module for each package, whose `PEERS` are classes of layers that are ready to run.
 
-Convolutional layers have modules of the same names in `images`.
+Convolutional layers have modules of the same names in `images`, and layers that are trained in `training`.
 """
 
 import importlib
@@ -31,12 +31,15 @@ class Peer:
         Whether the calling thread leaves the work to others where there are several.
     tolerance : dict
         How far from the reference it may be, by type of weights.
+    tape_bytes : int or None
+        What a layer that is trained keeps of a forward pass for its gradient, besides x, y and the weights.
     """
 
     run: Callable[[], object]
     reset_after = False
     caller_waits = False
     tolerance = TOLERANCE
+    tape_bytes: int | None = None
 
     def __init__(self, layer: Layer, dtype: str) -> None:
         self.layer = layer
@@ -104,8 +107,8 @@ class Contestant(NamedTuple):
         return f"{self.peer}-{self.dtype}"
 
     def load(self, layer: Layer) -> Peer:
-        package = "bench.peers.images" if layer.case.is_image else "bench.peers"
-        module = importlib.import_module(f"{package}.{self.peer.partition('-')[0]}")
+        package = {"image": ".images", "training": ".training"}.get(layer.case.workload, "")
+        module = importlib.import_module(f"bench.peers{package}.{self.peer.partition('-')[0]}")
         peer: Peer = module.PEERS[self.peer](layer, self.dtype)
         return peer
 
@@ -133,6 +136,7 @@ _ENTRIES = [
     _Entry("mlx", ["float32", "bfloat16"], ["step", "sequence"]),
     _Entry("litert-fused", ["float32", "int8"], ["step", "sequence"], ["lstm", "rnn"]),
     _Entry("litert-dense", ["float32", "float16", "int8"]),
+    *(_Entry(peer, ["float32"], ["training"]) for peer in ("pymps", "torch")),
     *(_Entry(peer, ["float32"], ["image"]) for peer in ("pymps", "torch", "torch-compiled", "onnxruntime", "openvino")),
 ]
 

@@ -1,4 +1,4 @@
-"""The trained LSTM that train.py saved: read from its file, checked, and put on a device."""
+"""The trained LSTM that train.py or train_pymps.py saved: read from its file, checked, and put on a device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MISSING: tuple[tuple[int, ...], str] = ((), "missing")
 
 @dataclass(frozen=True)
 class Model:
-    """The trained weights as train.py saved them, and PyTorch's answers for the held-out images.
+    """The trained weights as they were saved, and the answers of what trained them for the held-out images.
 
     PyTorch stacks the rows of the four gates in the order i, f, g, o and has two biases, which only matter as a sum.
     """
@@ -29,11 +29,11 @@ class Model:
     head_bias: Floats  # (CLASSES,)
     held_out: Integers  # (N,) indices of images that training never saw
     reference_logits: Floats  # (N, CLASSES)
-    reference: str  # the PyTorch that gave them
+    reference: str  # what gave them, and its version
 
     @classmethod
     def load(cls, path: Path) -> Model:
-        """Read and check the file that train.py wrote; ValueError says which file, and what is wrong with it."""
+        """Read and check a file of weights; ValueError says which file, and what is wrong with it."""
         if not path.is_file():
             raise ValueError(f"{path}: no such file")
         try:
@@ -48,7 +48,7 @@ class Model:
                     head_bias=read("head.bias"),
                     held_out=read("held_out.indices"),
                     reference_logits=read("held_out.logits"),
-                    reference=f"PyTorch {(file.metadata() or {}).get('torch', '(version not recorded)')}",
+                    reference=read_reference(file.metadata() or {}),
                 )
             if model.held_out.min() < 0 or model.held_out.max() >= IMAGES:
                 raise ValueError(f"held_out.indices are not all from 0 to {IMAGES - 1}")
@@ -66,6 +66,13 @@ class Model:
     def head(self, h: Floats) -> Floats:
         """Map the LSTM's last output, shape (H,), to logits, shape (CLASSES,)."""
         return self.head_weights @ h + self.head_bias
+
+
+def read_reference(metadata: dict[str, str]) -> str:
+    """What the logits in the file come from."""
+    if "pymps" in metadata:
+        return f"the training layer of pymps {metadata['pymps']}"
+    return f"PyTorch {metadata.get('torch', '(version not recorded)')}"
 
 
 def read_layout(file: safe_open) -> Layout:

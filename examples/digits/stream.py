@@ -1,7 +1,7 @@
 """Stream handwritten digits through a trained LSTM, one row of pixels per step.
 
 Each held-out image enters top row first, as samples from a sensor would; after the last row a linear head reads the
-digit from the LSTM's output. The logits are checked against PyTorch's, and every step is timed.
+digit from the LSTM's output. The logits are checked against those of what trained it, and every step is timed.
 
 Exit status: 0 the answers are right, 1 they are not, 2 the input can't be used.
 """
@@ -106,11 +106,11 @@ def print_latencies(latencies: Integers) -> None:
     print(histogram(latencies))
 
 
-def find_failures(difference: float, tolerance: float, accuracy: float) -> list[str]:
+def find_failures(reference: str, difference: float, tolerance: float, accuracy: float) -> list[str]:
     """Say what is wrong with the answers; written so that a NaN fails."""
     failures = []
     if not difference <= tolerance:
-        failures.append(f"the logits differ from PyTorch's by {difference:.2g}, more than {tolerance:g}")
+        failures.append(f"the logits differ from {reference}'s by {difference:.2g}, more than {tolerance:g}")
     if not accuracy >= LEAST_ACCURACY:
         failures.append(f"the accuracy is {accuracy:.2%}, below {LEAST_ACCURACY:.0%}")
     return failures
@@ -142,7 +142,7 @@ def run(model: Model, layer: pymps.MatrixInferenceLayer, images: Floats, labels:
     print(f"throughput    {steps / seconds:,.0f} steps/s, filling x, the head and the progress bar included")
     print_latencies(latencies)
 
-    failures = find_failures(difference, tolerance, accuracy)
+    failures = find_failures(model.reference, difference, tolerance, accuracy)
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -9,19 +9,16 @@ import argparse
 import platform
 from pathlib import Path
 
-import numpy as np
 import sklearn
 import torch
-from dataset import CLASSES, COLUMNS, load_images
+from dataset import CLASSES, COLUMNS, load_images, split_images
 from safetensors.torch import save_file
-from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 HIDDEN = 64
 SEED = 0
 EPOCHS = 200
 BATCH = 64
-HELD_OUT_FRACTION = 0.25
 
 
 class DigitReader(nn.Module):
@@ -74,11 +71,9 @@ def main() -> None:
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(SEED)
 
-    images, labels = map(torch.from_numpy, load_images())
-    training, held_out = map(
-        torch.from_numpy,
-        train_test_split(np.arange(len(labels)), test_size=HELD_OUT_FRACTION, stratify=labels, random_state=SEED),
-    )
+    arrays = load_images()
+    images, labels = map(torch.from_numpy, arrays)
+    training, held_out = map(torch.from_numpy, split_images(arrays[1]))
     model = DigitReader()
     train(model, images[training], labels[training])
 
