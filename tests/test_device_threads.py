@@ -107,8 +107,11 @@ def test_threads_change_no_bit(kind: Kind, gates: int, batch: int) -> None:
 def test_threads_change_no_bit_of_batches_that_shrink(last: int) -> None:
     """Wherever the rows of the last step end: also where all that is left to the second thread is one."""
     rng = np.random.default_rng(3)
-    arrays = (rng.standard_normal(shape, np.float32) / np.float32(8) for shape in [(256, 130), (256, 64), (256,)])
-    descriptor = pymps.LSTMDescriptor.from_arrays(*arrays)
+
+    def weights(*shape: int) -> Float32:
+        return rng.standard_normal(shape, np.float32) / np.float32(8)
+
+    descriptor = pymps.LSTMDescriptor.from_arrays(weights(256, 130), weights(256, 64), weights(256))
     x = rng.standard_normal((21, 67, 130), np.float32)
     steps = [*x[:20], x[20, :last]]
     one, two = (pymps.MatrixInferenceLayer(cpu(count), descriptor)(steps)[0] for count in (1, 2))

@@ -188,8 +188,8 @@ def test_archives(device: pymps.Device) -> None:
 def test_archives_of_weights_without_effect(device: pymps.Device) -> None:
     """Without Uh nothing comes of r, and r is not archived: the numbers are the same all the same."""
     rng = np.random.default_rng(0)
-    arrays = (rng.standard_normal(shape, np.float32) for shape in [(24, 3, 3, 3), (24, 3, 3, 8), (24,)])
-    gru = pymps.GRUDescriptor.from_arrays(*arrays)
+    w, u = (rng.standard_normal((24, 3, 3, channels), np.float32) for channels in (3, 8))
+    gru = pymps.GRUDescriptor.from_arrays(w, u)
     gru.input_gate_recurrent_weights = gru.output_gate_recurrent_weights = None
     run = ImageInferenceLayer(device, gru)
     back = ImageInferenceLayer.from_bytes(device, run.to_bytes())
