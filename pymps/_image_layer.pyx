@@ -59,6 +59,10 @@ cdef class ImageInferenceLayer(InferenceLayer):
     Biases, activations and diagonals are the same at every pixel. Weights are kept as float16, whatever a descriptor's
     `use_float32_weights` says.
 
+    Where all kernels of a layer are three pixels wide, the portable device sums for two neighbours in a line at a time.
+    The error of a sum is then in proportion to the largest numbers in its window, even where they are multiplied by
+    zeros, and infinity in a window can make NaN of what would have been infinity.
+
     References
     ----------
     .. [1] Apple, MPSRNNImageInferenceLayer,
@@ -112,7 +116,8 @@ cdef class ImageInferenceLayer(InferenceLayer):
 
         Notes
         -----
-        NaN and infinity are data.
+        NaN and infinity are data. They reach every pixel in whose window they are; the window of a product is that of
+        the largest kernel among its gates.
         """
         return self.run(x, state, out, store_all_intermediate_states)
 

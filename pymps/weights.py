@@ -52,8 +52,9 @@ class WeightSource(Immutable):
     A gate takes its bias and its activation from its input weights alone [1]_: those of recurrent and memory weights
     are ignored.
 
-    In the portable backend input and recurrent weights with `ranges` stay bytes, whatever a descriptor's
-    `use_float32_weights` says; all other uint8 weights become floats when a layer is made.
+    In the portable backend input and recurrent weights with `ranges` stay bytes in a layer of matrices, whatever a
+    descriptor's `use_float32_weights` says; all other uint8 weights become floats when a layer is made. A layer of
+    images rounds these to float16, as it does all weights.
 
     References
     ----------
@@ -114,8 +115,8 @@ class WeightSource(Immutable):
 
         Notes
         -----
-        The portable device multiplies such weights by activations that it rounds too, each by up to 2**-16 of the
-        largest in its row: bring the features of `x` to a common scale.
+        In a layer of matrices the portable device multiplies such weights by activations that it rounds too, each by up
+        to 2**-16 of the largest in its row: bring the features of `x` to a common scale.
 
         Raises
         ------

@@ -103,6 +103,22 @@ def test_threads_change_no_bit(kind: Kind, gates: int, batch: int) -> None:
             np.testing.assert_array_equal(same(x)[1].recurrent_output(1), state.recurrent_output(1))
 
 
+@pytest.mark.parametrize("last", range(28, 40))
+def test_threads_change_no_bit_of_batches_that_shrink(last: int) -> None:
+    """Wherever the rows of the last step end: also where all that is left to the second thread is one."""
+    rng = np.random.default_rng(3)
+
+    def weights(*shape: int) -> Float32:
+        return rng.standard_normal(shape, np.float32) / np.float32(8)
+
+    descriptor = pymps.LSTMDescriptor.from_arrays(weights(256, 130), weights(256, 64), weights(256))
+    x = rng.standard_normal((21, 67, 130), np.float32)
+    steps = [*x[:20], x[20, :last]]
+    one, two = (pymps.MatrixInferenceLayer(cpu(count), descriptor)(steps)[0] for count in (1, 2))
+    for actual, expected in zip(two, one):
+        np.testing.assert_array_equal(actual, expected)
+
+
 def test_both_directions() -> None:
     forward, backward = lstm(300, 200), lstm(300, 200, seed=1)
     backward.layer_sequence_direction = pymps.RNNSequenceDirection.BACKWARD

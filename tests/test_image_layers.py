@@ -185,6 +185,17 @@ def test_archives(device: pymps.Device) -> None:
     expect(ValueError, r"data: damaged", ImageInferenceLayer.from_bytes, device, damaged)
 
 
+def test_archives_of_weights_without_effect(device: pymps.Device) -> None:
+    """Without Uh nothing comes of r, and r is not archived: the numbers are the same all the same."""
+    rng = np.random.default_rng(0)
+    w, u = (rng.standard_normal((24, 3, 3, channels), np.float32) for channels in (3, 8))
+    gru = pymps.GRUDescriptor.from_arrays(w, u)
+    gru.input_gate_recurrent_weights = gru.output_gate_recurrent_weights = None
+    run = ImageInferenceLayer(device, gru)
+    back = ImageInferenceLayer.from_bytes(device, run.to_bytes())
+    np.testing.assert_array_equal(back(movie())[0], run(movie())[0])
+
+
 class Kernel(pymps.DataSource):
     def __init__(self, weights: Any, kernel: tuple[int, int] = (1, 1)) -> None:
         outputs, inputs = weights.shape[0], weights.shape[-1]

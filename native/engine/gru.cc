@@ -78,9 +78,15 @@ bool Gru::Pack(const pymps_engine_gru &gru) {
     usual_ = IsSigmoid(gru.input_gate.neuron) && IsSigmoid(gru.recurrent_gate.neuron) &&
              IsPlainTanH(gru.output_gate.neuron) && has_recurrent_ && !has_input_gate_ && !flips_ && p_ == 1;
     GateForm form = {gru.inputs, gru.unit_input, gru.half_weights, /*may_be_wide=*/HasByteProducts() && usual_, {}};
-    if (!gru.unit_input)
+    // Of what is packed alone: nothing else can be read, and a layer made from that has to sum as this one does.
+    const auto has = [&](const float *pymps_engine_gate::*weights) {
+        return gru.input_gate.*weights != nullptr || gru.output_gate.*weights != nullptr ||
+               (has_recurrent_ && gru.recurrent_gate.*weights != nullptr);
+    };
+    if (!gru.unit_input && has(&pymps_engine_gate::input_weights))
         form.windows.parts[kInputWeights] = Window(gru.input_window);
-    form.windows.parts[kRecurrentWeights] = Window(gru.recurrent_window);
+    if (has(&pymps_engine_gate::recurrent_weights))
+        form.windows.parts[kRecurrentWeights] = Window(gru.recurrent_window);
     if (has_input_gate_)
         form.windows.parts[kInputGateWeights] = Window(gru.memory_window);
     const auto pack = [&](GateWeights &gate, const pymps_engine_gate &source, const float *input_gate_weights) {

@@ -184,7 +184,7 @@ void Lstm::OutputTile(const Block &tile, bool descending, const Rows &all_c1, co
 }
 
 void Lstm::Step(const StepInput &input, const State &before, const State &after, float *scratch, Team *team) const {
-    if (weights_.is_usual && input.images == nullptr && input.rows.rows() == 1) {
+    if (weights_.is_usual && input.images == nullptr && input.rows.IsSingle()) {
         ForEachShare(team, weights_.panels, [&](size_t begin, size_t end) HWY_ATTR {
             if (weights_.gates.half())
                 StepRow<uint16_t>(begin, end, input, before, after);

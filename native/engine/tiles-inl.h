@@ -55,6 +55,9 @@ class RowTiles {
 
     size_t count() const { return count_; }
     size_t rows() const { return rows_; }
+    /* Whether the run has one row alone. One that is left of several is another matter: who has it to itself depends on
+     * the threads. */
+    bool IsSingle() const { return all_rows_ == 1; }
     /* The first row, counted from the run's first. */
     size_t begin() const { return begin_; }
     /* The first row of a tile, or the end of the last one, counted from begin(). */

@@ -66,9 +66,9 @@ typedef struct pymps_neuron {
 
 /* What an MPSCNNConvolutionDataSource hands out: weights[output][kernel_height][kernel_width][input], without padding.
  * Memory weights of one input channel are a diagonal. uint8 weights come with exactly one of two ways to read a byte u:
- * `ranges`, w = u / 255 * (max - min) + min, or `lookup_table`, w = lookup_table[u]. In the portable backend input and
- * recurrent weights with ranges stay bytes, also in archives, and are multiplied by activations rounded to 2^-16 of the
- * largest in their row; others become floats. */
+ * `ranges`, w = u / 255 * (max - min) + min, or `lookup_table`, w = lookup_table[u]. In layers of matrices of the
+ * portable backend input and recurrent weights with ranges stay bytes, also in archives, and are multiplied by
+ * activations rounded to 2^-16 of the largest in their row; others become floats. */
 typedef struct pymps_weights {
     const void *data;
     pymps_data_type data_type;

@@ -101,7 +101,7 @@ typedef struct pymps_image_functions {
                                                               pymps_combine_mode combine_mode, pymps_error *error);
 
     /* As state_create and state_matrix (MPSRNNRecurrentImageState): h[l] and c[l] are float32,
-     * [number_of_images][height] [width][that layer's output channels]. image_state_image: a new reference to an image
+     * [number_of_images][height][width][that layer's output channels]. image_state_image: a new reference to an image
      * that is not to be written. */
     pymps_status (*image_state_create)(pymps_layer *layer, size_t width, size_t height, size_t number_of_images,
                                        const float *const *h, const float *const *c, pymps_state **state,
