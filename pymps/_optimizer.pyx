@@ -266,8 +266,10 @@ cdef class Adam(Optimizer):
         Whose weights it updates.
     learning_rate : float
         lr below.
-    beta1, beta2 : float
-        How much of the mean and of the mean square a step keeps, at least 0 and less than 1.
+    beta1 : float
+        How much of the mean a step keeps, at least 0 and less than 1.
+    beta2 : float
+        How much of the mean square a step keeps, at least 0 and less than 1.
     epsilon : float
         What is added to the root, at least 0.
     ams_grad : bool

@@ -191,13 +191,21 @@ cdef void find_byte_bounds(cnp.ndarray block, uintptr_t *low, uintptr_t *high) n
 cdef bint overlaps_itself(object block) except -1:
     """Whether two elements of a block may meet. Rows that interleave count, too."""
     cdef cnp.ndarray array = block
-    cdef Py_ssize_t reach = cnp.PyArray_ITEMSIZE(array), stride, length
-    for stride, length in sorted([(abs(stride), length) for stride, length in zip(block.strides, block.shape)]):
-        if length > 1:
-            if stride < reach:
-                return True
-            reach += stride * (length - 1)
-    return False
+    cdef Py_ssize_t reach = cnp.PyArray_ITEMSIZE(array), stride, least = 0
+    cdef int axis, inner
+    cdef unsigned done = 0  # a bit for each axis; the one of the least stride comes next
+    while True:
+        inner = -1
+        for axis in range(cnp.PyArray_NDIM(array)):
+            stride = abs(cnp.PyArray_STRIDE(array, axis))
+            if not done >> axis & 1 and cnp.PyArray_DIM(array, axis) > 1 and (inner < 0 or stride < least):
+                inner, least = axis, stride
+        if inner < 0:
+            return False
+        if least < reach:
+            return True
+        reach += least * (cnp.PyArray_DIM(array, inner) - 1)
+        done |= <unsigned>1 << inner
 
 
 cdef int check_overlap(Sequence x, list outs) except -1:

@@ -31,7 +31,7 @@ cdef class TrainingLayer:
         cdef NativeDescriptor native = make_descriptor(device.native, descriptor, failures)
         is_diagonal = getattr(descriptor, "memory_weights_are_diagonal", False)
         self.device = device
-        self._template = descriptor._without_weights()
+        self._template = descriptor._without_sources()
         self.weights = new_weights()
         self.trainer = make_trainer(device, native, is_diagonal, failures, &self.weights.handle)
         self.weights.trainer = self.trainer

@@ -349,7 +349,7 @@ cdef class MatrixTrainingLayer(TrainingLayer):
         DeviceError, CommandBufferError
             The weights could not be read.
         """
-        made = self._template._without_weights()
+        made = self._template._without_sources()
         for name, neuron in self._neurons.items():
             matrix_id = MatrixId(matrix_ids_of(made)[name])
             values = self.weights.get(matrix_id)

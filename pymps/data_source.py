@@ -229,5 +229,7 @@ def _checked_descriptor(name: str, value: Any, shape: tuple[int, ...]) -> Convol
             f"expected {inputs} -> {outputs}"
         )
     if len(shape) == 1 and (value.kernel_height, value.kernel_width) != (1, 1):
-        raise ValueError(f"{name}: a kernel of {value.kernel_height} x {value.kernel_width}, expected 1 x 1: a diagonal")
+        raise ValueError(
+            f"{name}: a kernel of {value.kernel_height} x {value.kernel_width}, expected 1 x 1: a diagonal"
+        )
     return value

@@ -67,8 +67,8 @@ class LSTMDescriptor(RNNDescriptor):
     b and its activation g from its input weights. Weights that are None are zeros; where input weights are None, so is
     the bias, and the activation is the identity: nothing but gh is preset.
 
-    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
-    kw, in), and biases and diagonals are the same at every pixel.
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel,
+    (out, kh, kw, in), and biases and diagonals are the same at every pixel.
 
     References
     ----------
@@ -223,8 +223,8 @@ class GRUDescriptor(RNNDescriptor):
     the bias, and the activation is the identity: nothing is preset. The GRU of [2]_ has no Vh; with Vh and without Uh
     it is a minimal gated unit [3]_.
 
-    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
-    kw, in), and biases and diagonals are the same at every pixel.
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel,
+    (out, kh, kw, in), and biases and diagonals are the same at every pixel.
 
     h0 is multiplied by r before it is multiplied by Uh. A GRU that multiplies afterwards, as PyTorch's and cuDNN's do,
     is another one: these formulas can't express it.
@@ -330,8 +330,8 @@ class SingleGateDescriptor(RNNDescriptor):
     gi are those of the input weights. Weights that are None are zeros; where the input weights are None, so is the
     bias, and the activation is the identity: nothing is preset.
 
-    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel, (out, kh,
-    kw, in), and biases and diagonals are the same at every pixel.
+    In an `ImageInferenceLayer` x, h and c are images and ``*`` is a convolution: weights may then have a kernel,
+    (out, kh, kw, in), and biases and diagonals are the same at every pixel.
 
     References
     ----------

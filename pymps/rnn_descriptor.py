@@ -89,7 +89,9 @@ class RNNDescriptor:
     """Channels, switches and weights of one layer; the classes derived from it add the gates."""
 
     use_float32_weights = Value(
-        checked_bool, False, "Whether a layer of matrices keeps float32 weights; else float16, as a layer of images does."
+        checked_bool,
+        False,
+        "Whether a layer of matrices keeps float32 weights; else float16, as a layer of images does.",
     )
     layer_sequence_direction = Value(
         _checked_direction,
@@ -143,7 +145,7 @@ class RNNDescriptor:
         channels = f"{self.input_feature_channels} -> {self.output_feature_channels}"
         return f"<{type(self).__name__} {channels}: {given}>"
 
-    def _without_weights(self) -> RNNDescriptor:
+    def _without_sources(self) -> RNNDescriptor:
         """The same channels and switches."""
         made = copy(self)
         made._sources = {}

@@ -18,7 +18,15 @@ import pymps
 from pymps import LSTMDescriptor, Neuron, NeuronType, WeightSource
 
 GATES = ("input_gate", "forget_gate", "cell_gate", "output_gate")
-HANDLES = ("Buffer", "Device", "Image", "ImageInferenceLayer", "ImageStream", "MatrixInferenceLayer", "RecurrentImageState")
+HANDLES = (
+    "Buffer",
+    "Device",
+    "Image",
+    "ImageInferenceLayer",
+    "ImageStream",
+    "MatrixInferenceLayer",
+    "RecurrentImageState",
+)
 HANDLES += ("RecurrentState", "Stream")
 PROPERTIES = [f"{gate}_{kind}_weights" for gate in GATES for kind in ("input", "recurrent", "memory")]
 
@@ -56,7 +64,7 @@ def test_everything_is_documented(name: str) -> None:
 
 
 def test_the_headers_ship() -> None:
-    for name in ("pymps.h", "pymps_image.h"):
+    for name in ("pymps.h", "pymps_image.h", "pymps_training.h"):
         assert (Path(pymps.get_include()) / name).is_file()
 
 

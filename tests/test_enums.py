@@ -23,9 +23,11 @@ PYTHON_ENUMS = {
     "ChannelFormat": "MPSImageFeatureChannelFormat",
     "CommandBufferStatus": "MTLCommandBufferStatus",
     "DataType": "MPSDataType",
+    "MatrixId": "MPSRNNMatrixId",
     "NeuronType": "MPSCNNNeuronType",
     "RNNBidirectionalCombineMode": "MPSRNNBidirectionalCombineMode",
     "RNNSequenceDirection": "MPSRNNSequenceDirection",
+    "RegularizationType": "MPSNNRegularizationType",
     "StorageMode": "MTLStorageMode",
 }
 
@@ -78,4 +80,5 @@ def test_python_enums() -> None:
     for name, prefix in PYTHON_ENUMS.items():
         python_enum: type[IntEnum] = getattr(enums, name)
         for member in python_enum:
-            assert member == apple[(prefix + member.name.replace("_", "")).lower()], repr(member)
+            name = member.name.replace("CELL_GATE", "MEMORY_GATE").replace("_", "")
+            assert member == apple[(prefix + name).lower()], repr(member)

@@ -17,14 +17,25 @@ COMPLETE = [
     "MPSCNNKernel",
     "MPSGRUDescriptor",
     "MPSImage",
+    "MPSImageCopyToMatrix",
     "MPSImageDescriptor",
     "MPSKernel",
     "MPSLSTMDescriptor",
     "MPSMatrix",
+    "MPSMatrixCopy",
+    "MPSMatrixCopyDescriptor",
+    "MPSMatrixCopyToImage",
     "MPSMatrixDescriptor",
+    "MPSNNOptimizer",
+    "MPSNNOptimizerAdam",
+    "MPSNNOptimizerDescriptor",
+    "MPSNNOptimizerRMSProp",
+    "MPSNNOptimizerStochasticGradientDescent",
     "MPSRNNDescriptor",
     "MPSRNNImageInferenceLayer",
     "MPSRNNMatrixInferenceLayer",
+    "MPSRNNMatrixTrainingLayer",
+    "MPSRNNMatrixTrainingState",
     "MPSRNNRecurrentImageState",
     "MPSRNNRecurrentMatrixState",
     "MPSRNNSingleGateDescriptor",
@@ -37,8 +48,10 @@ COMPLETE = [
     "MTLTextureDescriptor",
 ]
 
+CONVOLUTIONS = "updates the weights of a convolution in a graph; there are no such graphs"
 DESTINATIONS = "is for destinations that a kernel makes itself; recurrent layers are given theirs"
 DRAWING = "draws"
+NORMALIZATION = "updates a batch normalisation in a graph; there are no such graphs"
 ONE_IMAGE = "runs a kernel over single images; recurrent layers run over sequences"
 PEERS = "is for linked GPUs; the portable device has no peers"
 RESULT_STATES = "is for the states that kernels leave beside a single image"
@@ -87,6 +100,23 @@ ABSENT = {
     "MTLTexture isSparse": SPARSE,
     "MTLTexture remoteStorageTexture": PEERS,
     "MTLTexture tailSizeInBytes": SPARSE,
+}
+# Each with what an optimizer is given beside a gradient.
+GRAPH_STATES = {
+    "convolutionGradientState:convolutionSourceState:": CONVOLUTIONS,
+    "batchNormalizationGradientState:batchNormalizationSourceState:": NORMALIZATION,
+    "batchNormalizationState:": NORMALIZATION,
+}
+OPTIMIZER_STATES = [
+    ("StochasticGradientDescent", "inputMomentumVectors:"),
+    ("RMSProp", "inputSumOfSquaresVectors:"),
+    ("Adam", "inputMomentumVectors:inputVelocityVectors:"),
+    ("Adam", "inputMomentumVectors:inputVelocityVectors:maximumVelocityVectors:"),
+]
+ABSENT |= {
+    f"MPSNNOptimizer{name} -encodeToCommandBuffer:{graph}{states}resultState:": reason
+    for name, states in OPTIMIZER_STATES
+    for graph, reason in GRAPH_STATES.items()
 }
 
 pytestmark = [

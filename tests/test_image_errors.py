@@ -89,7 +89,12 @@ def diagonal() -> LSTMDescriptor:
         ValueError,
         r"kernel_height, kernel_width: 3 x 2 of matrix_id 3, expected 1 x 1 in a layer of matrices",
     ),
-    ("archive", lambda d: ImageInferenceLayer.from_bytes(d, b"x" * 99), ValueError, r"data: not the archive of a layer"),
+    (
+        "archive",
+        lambda d: ImageInferenceLayer.from_bytes(d, b"x" * 99),
+        ValueError,
+        r"data: not the archive of a layer",
+    ),
     ("no archive", lambda d: ImageInferenceLayer.from_bytes(d, None), TypeError, r"data: None, expected bytes"),
 )
 def test_layer(device: pymps.Device, use: Callable[..., object], error: type[Exception], text: str) -> None:
@@ -119,7 +124,12 @@ def test_weights_tampered_with(device: pymps.Device) -> None:
 
 
 @cases(
-    ("None", None, TypeError, r"x: None, expected a float32, float16, uint16 or uint8 array of shape \(T, N, H, W, 3\)"),
+    (
+        "None",
+        None,
+        TypeError,
+        r"x: None, expected a float32, float16, uint16 or uint8 array of shape \(T, N, H, W, 3\)",
+    ),
     ("float64", np.ones(X), TypeError, r"x: float64 array"),
     ("int8", np.ones(X, "i1"), TypeError, r"x: int8 array"),
     ("bool", np.ones(X, bool), TypeError, r"x: bool array"),
@@ -136,12 +146,22 @@ def test_weights_tampered_with(device: pymps.Device) -> None:
     ("no images", f32(4, 0, 4, 6, 3), ValueError, r"x: .*each length at least 1"),
     ("no pixels", f32(4, 2, 4, 0, 3), ValueError, r"x: .*each length at least 1"),
     ("endless", np.broadcast_to(f32(1, 1, 1, 1, 3), (1 << 20, 1 << 10, 1 << 9, 1 << 9, 3)), ValueError, r"bytes"),
-    ("too wide", np.broadcast_to(f32(1, 1, 1, 1, 3), (1, 1, 1, 16385, 3)), ValueError, r"width: 16385, expected at most"),
+    (
+        "too wide",
+        np.broadcast_to(f32(1, 1, 1, 1, 3), (1, 1, 1, 16385, 3)),
+        ValueError,
+        r"width: 16385, expected at most",
+    ),
     ("too many", f32(1, 1025, 1, 1, 3), ValueError, r"number_of_images: 1025 of 5 channels, expected at most 2048"),
     ("empty list", [], ValueError, r"x: empty, expected at least one step"),
     ("list of None", [None], TypeError, r"x\[0\]: None, expected .*\(N, H, W, 3\)"),
     ("list of 5-D", [f32(*X)], ValueError, r"x\[0\]: .*expected .*\(N, H, W, 3\)"),
-    ("list sizes", [f32(2, 4, 6, 3), f32(2, 6, 4, 3)], ValueError, r"x\[1\]: shape \(2, 6, 4, 3\), expected \(2, 4, 6, 3\)"),
+    (
+        "list sizes",
+        [f32(2, 4, 6, 3), f32(2, 6, 4, 3)],
+        ValueError,
+        r"x\[1\]: shape \(2, 6, 4, 3\), expected \(2, 4, 6, 3\)",
+    ),
     ("list shrinks", [f32(2, 4, 6, 3), f32(1, 4, 6, 3)], ValueError, r"x\[1\]: shape \(1, 4, 6, 3\)"),
     ("list dtypes", [f32(2, 4, 6, 3), np.ones((2, 4, 6, 3), "e")], TypeError, r"x\[1\]: float16, expected float32"),
     ("dict", {0: f32(*X)}, TypeError, r"x: dict of length 1"),
@@ -169,7 +189,12 @@ def read_only(array: Any) -> Any:
     ("turned", f32(4, 2, 6, 4, 5), ValueError, r"out: \(N, H, W\) is \(2, 6, 4\), expected \(2, 4, 6\)"),
     ("channels", f32(*X), ValueError, r"out: .*expected .*\(T, N, H, W, 5\)"),
     ("read-only", read_only(f32(*Y)), ValueError, r"out: read-only, expected a writable array"),
-    ("repeated", np.lib.stride_tricks.as_strided(f32(*Y[1:]), Y, (0, 480, 120, 20, 4)), ValueError, r"out: elements that"),
+    (
+        "repeated",
+        np.lib.stride_tricks.as_strided(f32(*Y[1:]), Y, (0, 480, 120, 20, 4)),
+        ValueError,
+        r"out: elements that",
+    ),
     ("meet", np.lib.stride_tricks.as_strided(f32(9999), Y, (960, 480, 120, 16, 4)), ValueError, r"out: elements that"),
 )
 def test_out(device: pymps.Device, use: object, error: type[Exception], text: str) -> None:
@@ -262,15 +287,50 @@ def new_images(device: pymps.Device, steps: int, channels: int, width: int = 6, 
 @cases(
     ("no array", lambda r, w, x, y: r.encode_sequence(w, x, None), TypeError, r"destinations\[?.*None, expected"),
     ("one image", lambda r, w, x, y: r.encode_sequence(w, x[0], y), TypeError, r"sources: Image, expected"),
-    ("mixed", lambda r, w, x, y: r.encode_sequence(w, [*x[:3], x[3].read()], y), TypeError, r"sources\[3\]: float32 arr"),
-    ("mixed first", lambda r, w, x, y: r.encode_sequence(w, [None, *x], y), TypeError, r"sources\[0\]: None, expected an"),
-    ("numpy", lambda r, w, x, y: r.encode_sequence(w, movie(), y), ValueError, r"sources: (memory that no image|arrays)"),
+    (
+        "mixed",
+        lambda r, w, x, y: r.encode_sequence(w, [*x[:3], x[3].read()], y),
+        TypeError,
+        r"sources\[3\]: float32 arr",
+    ),
+    (
+        "mixed first",
+        lambda r, w, x, y: r.encode_sequence(w, [None, *x], y),
+        TypeError,
+        r"sources\[0\]: None, expected an",
+    ),
+    (
+        "numpy",
+        lambda r, w, x, y: r.encode_sequence(w, movie(), y),
+        ValueError,
+        r"sources: (memory that no image|arrays)",
+    ),
     ("steps", lambda r, w, x, y: r.encode_sequence(w, x, y[:3]), ValueError, r"destinations: 3 steps, expected 4"),
     ("channels", lambda r, w, x, y: r.encode_sequence(w, y, y), ValueError, r"sources\[0\]: an image of shape"),
-    ("in the end", lambda r, w, x, y: r.encode_sequence(w, x, [*y[:3], x[3]]), ValueError, r"destinations\[3\]: an image"),
-    ("size", lambda r, w, x, y: r.encode_sequence(w, x, new_images(r.device, 4, 5, 7)), ValueError, r"\(2, 4, 7\), expected"),
-    ("number", lambda r, w, x, y: r.encode_sequence(w, x, new_images(r.device, 4, 5, 6, 1)), ValueError, r"\(1, 4, 6\), e"),
-    ("twice", lambda r, w, x, y: r.encode_sequence(w, x, [y[0]] * 4), ValueError, r"destinations\[1\]: shares memory with"),
+    (
+        "in the end",
+        lambda r, w, x, y: r.encode_sequence(w, x, [*y[:3], x[3]]),
+        ValueError,
+        r"destinations\[3\]: an image",
+    ),
+    (
+        "size",
+        lambda r, w, x, y: r.encode_sequence(w, x, new_images(r.device, 4, 5, 7)),
+        ValueError,
+        r"\(2, 4, 7\), expected",
+    ),
+    (
+        "number",
+        lambda r, w, x, y: r.encode_sequence(w, x, new_images(r.device, 4, 5, 6, 1)),
+        ValueError,
+        r"\(1, 4, 6\), e",
+    ),
+    (
+        "twice",
+        lambda r, w, x, y: r.encode_sequence(w, x, [y[0]] * 4),
+        ValueError,
+        r"destinations\[1\]: shares memory with",
+    ),
     ("queue", lambda r, w, x, y: r.encode_sequence(w.queue, x, y), TypeError, r"'command_buffer' has"),
     ("state", lambda r, w, x, y: r.encode_sequence(w, x, y, 3), TypeError, r"state: int 3, expected"),
     ("of state", lambda r, w, x, y: encode_into_state(r, w, x), ValueError, r"destinations\[0\]: read-only, expected"),
@@ -278,7 +338,12 @@ def new_images(device: pymps.Device, steps: int, channels: int, width: int = 6, 
     ("temporary", lambda r, w, x, y: r.encode_sequence(w, x, y, states_are_temporary=1), TypeError, r"states_are"),
     ("bidirectional", lambda r, w, x, y: r.encode_bidirectional_sequence(w, x, y, y), ValueError, r"can't run bidir"),
     ("elsewhere", lambda r, w, x, y: encode_foreign(r, w, y), ValueError, r"expected a temporary image of this one"),
-    ("two steps", lambda r, w, x, y: encode_twice(r, w, y), ValueError, r"sources\[1\]: the temporary image of sources\[0\]"),
+    (
+        "two steps",
+        lambda r, w, x, y: encode_twice(r, w, y),
+        ValueError,
+        r"sources\[1\]: the temporary image of sources\[0\]",
+    ),
 )
 def test_bad_sequences(device: pymps.Device, use: Callable[..., object], error: type[Exception], text: str) -> None:
     run, work = image_layer(device), command_buffer(device)
@@ -315,7 +380,14 @@ def test_shared_memory(device: pymps.Device) -> None:
     half_a_step = Image.of(flat[size // 2 : size // 2 + size].reshape(memory[0].shape))
     run.encode_sequence(work, [images[0], half_a_step, images[0]], images[2:5])
     for x, y in (([images[1]], [half_a_step]), ([half_a_step], [images[0]]), (images[:2], [images[5], half_a_step])):
-        expect(ValueError, r"destinations\[\d\]: shares memory with (sources|destinations)", run.encode_sequence, work, x, y)
+        expect(
+            ValueError,
+            r"destinations\[\d\]: shares memory with (sources|destinations)",
+            run.encode_sequence,
+            work,
+            x,
+            y,
+        )
     finish(work)
 
 

@@ -54,7 +54,11 @@ def test_out(device: pymps.Device) -> None:
     run = image_layer(device)
     x = movie()
     expected, _ = run(x)
-    for out in (np.zeros((4, 2, 4, 6, 5), np.float32), device.zeros((4, 2, 4, 6, 5)), device.zeros((4, 2, 4, 6, 8))[..., :5]):
+    for out in (
+        np.zeros((4, 2, 4, 6, 5), np.float32),
+        device.zeros((4, 2, 4, 6, 5)),
+        device.zeros((4, 2, 4, 6, 8))[..., :5],
+    ):
         assert run(x, out=out)[0] is out
         np.testing.assert_array_equal(out, expected)
     outs = [np.zeros((2, 4, 6, 5), np.float32) for _ in range(4)]
@@ -203,7 +207,9 @@ def test_data_sources(device: pymps.Device) -> None:
         fetched.input_gate_recurrent_weights = one
         ImageInferenceLayer(device, fetched)
     fetched.input_gate_recurrent_weights = Kernel(kernel.weights, (2, 3))
-    expect(ValueError, r"weights\(\) of Kernel: .*\(5, 3, 3, 5\), .*\(5, 2, 3, 5\)", ImageInferenceLayer, device, fetched)
+    expect(
+        ValueError, r"weights\(\) of Kernel: .*\(5, 3, 3, 5\), .*\(5, 2, 3, 5\)", ImageInferenceLayer, device, fetched
+    )
     only = pymps.LSTMDescriptor(3, 5)
     only.input_gate_recurrent_weights = Kernel(kernel.weights, (3, 3))
     text = r"kernel_height, kernel_width: 3 x 3 of matrix_id 4, expected 1 x 1"

@@ -36,7 +36,12 @@ def test_read_gives_what_was_written(
     images, height, width, channels = shape
     image = Image(device, width, height, channels, channel_format, images)
     assert (image.device, image.shape, image.dtype) == (device, shape, dtype)
-    assert (image.width, image.height, image.feature_channels, image.number_of_images) == (width, height, channels, images)
+    assert (image.width, image.height, image.feature_channels, image.number_of_images) == (
+        width,
+        height,
+        channels,
+        images,
+    )
     assert (image.channel_format, image.shares_memory, image.is_temporary) == (channel_format, False, False)
     assert not image.read().any()
     given = elements((images, width, height, channels), dtype).transpose(0, 2, 1, 3)
@@ -138,10 +143,20 @@ def test_handles(device: pymps.Device) -> None:
     ("too deep", lambda d: Image(d, 1, 1, 8193), ValueError, r"8193 channels, expected at most 2048 slices"),
     ("too many", lambda d: Image(d, 1, 1, 5, number_of_images=1025), ValueError, r"number_of_images: 1025 of 5"),
     ("format", lambda d: Image(d, 1, 1, 1, 5), ValueError, r"channel_format: 5, expected UNORM8 \(1\), UNORM16"),
-    ("format type", lambda d: Image(d, 1, 1, 1, "f4"), TypeError, r"channel_format: str 'f4', expected a ChannelFormat"),
+    (
+        "format type",
+        lambda d: Image(d, 1, 1, 1, "f4"),
+        TypeError,
+        r"channel_format: str 'f4', expected a ChannelFormat",
+    ),
     ("of memory", lambda d: Image.of(f32(1, 2, 3, 4)), ValueError, r"in memory of its own, expected one in a device's"),
     ("of list", lambda d: Image.of([1]), TypeError, r"array: list of length 1, expected an ndarray"),
-    ("float64", lambda d: d.image(np.ones((1, 2, 3))), TypeError, r"array: float64 array .*expected a float32, float16"),
+    (
+        "float64",
+        lambda d: d.image(np.ones((1, 2, 3))),
+        TypeError,
+        r"array: float64 array .*expected a float32, float16",
+    ),
     ("int8", lambda d: d.image(np.ones((1, 2, 3), "i1")), TypeError, r"array: int8 array"),
     ("byte order", lambda d: d.image(f32(1, 2, 3).astype(">f4")), TypeError, r"array: >f4 array"),
     ("masked", lambda d: d.image(np.ma.ones((1, 2, 3), "f")), TypeError, r"array: float32 MaskedArray"),
@@ -161,7 +176,12 @@ def test_bad_images(device: pymps.Device, use: Callable[..., object], error: typ
     ("write None", lambda i: i.write(None), TypeError, r"array: None"),
     ("read shape", lambda i: i.read(f32(1, 2, 4, 3)), ValueError, r"out: .*\(1, 2, 4, 3\), expected"),
     ("read dtype", lambda i: i.read(np.ones((1, 2, 3, 4), "e")), TypeError, r"out: float16 array"),
-    ("read into a view", lambda i: i.read(f32(1, 2, 3, 8)[..., ::2]), ValueError, r"out: .*not C-contiguous and writable"),
+    (
+        "read into a view",
+        lambda i: i.read(f32(1, 2, 3, 8)[..., ::2]),
+        ValueError,
+        r"out: .*not C-contiguous and writable",
+    ),
     ("read count", lambda i: setattr(i, "read_count", 1), ValueError, r"not temporary, expected one with a read count"),
     ("width", lambda i: setattr(i, "width", 1), AttributeError, r"width"),
 )

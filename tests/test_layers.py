@@ -39,8 +39,8 @@ RULES = {
     ),
     "Highway belongs to the engine": Rule(NATIVE, include(r"hwy/"), '#include "hwy/highway.h"', ("native/engine/*",)),
     "no native code knows Python": Rule(NATIVE, include(r"Python\.h|numpy/|cpython/"), "#include <Python.h>"),
-    "pymps.h names nothing but C's own headers": Rule(
-        ("native/include/*.h",), include(r"(?!std(?:bool|def|int)\.h)"), '#include "shim.h"'
+    "the C interface names nothing but itself and C's own headers": Rule(
+        ("native/include/*.h",), include(r"(?!std(?:bool|def|int)\.h|pymps\.h)"), '#include "shim.h"'
     ),
     "the shim can't tell its frameworks apart": Rule(
         ("native/shim/*",),
@@ -54,7 +54,9 @@ RULES = {
         ("native/portable/**/*", "native/engine/*"), include(r".*(?:pymps|shim)\.h"), '#include "pymps.h"'
     ),
     "the portable classes see the engine's interface alone": Rule(
-        ("native/portable/**/*",), include(r"(?!engine/engine\.h).*engine/"), '#include "engine/packing.h"'
+        ("native/portable/**/*",),
+        include(r"(?!engine/(?:engine|training|optimizer)\.h).*engine/"),
+        '#include "engine/packing.h"',
     ),
     "the engine's interface is C": Rule(
         ("native/engine/engine.h",), include(r"(?!std(?:bool|def|int)\.h)"), "#include <vector>"

@@ -20,8 +20,8 @@ HWY_BEFORE_NAMESPACE();
 namespace pymps::engine {
 namespace HWY_NAMESPACE {
 
-/* Calls f(share) for shares that cover [0, count), on all threads of the team, which may be NULL. */
-template <class Function> HWY_INLINE void ForEachShare(Team *team, size_t count, const Function &f) {
+/* Calls f(share) for shares that together are [0, count), on all threads of the team, which may be NULL. */
+template <class Function> HWY_INLINE void ShareOut(Team *team, size_t count, const Function &f) {
     if (team == nullptr)
         return f(Share{0, count});
     team->Run([&](size_t thread) HWY_ATTR { f(Share::Of(count, thread, team->threads())); });
@@ -76,7 +76,7 @@ class Images {
         const size_t channels = frames_[0].channels;
         if (x.type == PYMPS_ENGINE_FLOAT32)
             return {static_cast<const float *>(x.data), x.row_bytes / sizeof(float)};
-        ForEachShare(team, x.rows, [&](Share rows) HWY_ATTR {
+        ShareOut(team, x.rows, [&](Share rows) HWY_ATTR {
             LoadRows(x, rows.begin, rows.end - rows.begin, channels, x_ + rows.begin * channels);
         });
         return {x_, channels};
@@ -88,7 +88,7 @@ class Images {
         if (frame.window.IsPixel())
             return pixels;
         float *const framed = framed_[part];
-        ForEachShare(team, count_ * frame.Lines(), [&](Share lines) HWY_ATTR {
+        ShareOut(team, count_ * frame.Lines(), [&](Share lines) HWY_ATTR {
             for (size_t line = lines.begin; line < lines.end; ++line)
                 FillLine(frame, pixels, line, framed + line * frame.LineFloats());
         });

@@ -303,7 +303,7 @@ inline void RecurrentLayer::RunImages(const pymps_engine_sequence &sequence, voi
         const State after = in_place ? State{wanted->h, wanted->c} : workspace.states[step % 2];
         input.x = images.Around(0, images.Load(sequence.x[step], helpers), helpers);
         Step(input, before, after, workspace.scratch, helpers);
-        ForEachShare(helpers, input.rows, [&](Share rows) HWY_ATTR {
+        ShareOut(helpers, input.rows, [&](Share rows) HWY_ATTR {
             StoreRows(after.h, shape_.stride, sequence.y[step], rows.begin, rows.end - rows.begin, shape_.outputs);
         });
         if (is_wanted && !in_place)

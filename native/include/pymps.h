@@ -273,9 +273,9 @@ typedef struct pymps_backend {
      * output channels of the nearest one before that has its direction. The stack runs a sequence where they are also
      * those of the one right before; it runs a bidirectional sequence where it has both directions, and their first
      * layers take the same input channels. layer_create wants one of the two. Later changes of a descriptor do not
-     * reach the layer. layer_copy: a layer with the same weights. All but layer_create,
-     * layer_unarchive and layer_encode_* take layers of images too. All functions on a layer may be called from several
-     * threads; encoding takes turns, so a thread that shall not wait for another has a copy. */
+     * reach the layer. layer_copy: a layer with the same weights. All but layer_create, layer_unarchive and
+     * layer_encode_* take layers of images too. All functions on a layer may be called from several threads; encoding
+     * takes turns, so a thread that shall not wait for another has a copy. */
     pymps_status (*layer_create)(pymps_device *device, pymps_descriptor *const *descriptors, size_t count,
                                  pymps_layer **layer, pymps_error *error);
     pymps_status (*layer_copy)(pymps_layer *layer, pymps_layer **copy, pymps_error *error);

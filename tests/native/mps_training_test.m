@@ -338,6 +338,42 @@ static void test_copies_of_a_layer_share_states(void) {
     CHECK(are_slopes(&p.problem, p.layer, p.gradients, 1e-5));
 }
 
+@protocol TestThreads
+- (nullable id)newTeamWithThreadCount:(NSUInteger)count;
+- (void)setTeam:(id)team;
+@end
+
+enum { kManyRows = 48, kManyChannels = 64 };
+
+/// All results of both passes of a layer that is large enough to be shared out.
+static NSArray<MPSMatrix *> *run_with_threads(NSUInteger threads) {
+    p.weights = [NSMutableArray array];
+    p.layer = make_training(make_lstm(kManyChannels, kManyChannels, NO, 13), p.weights);
+    id team = [[(id<TestThreads>)device newTeamWithThreadCount:threads] autorelease];
+    [(id<TestThreads>)p.layer setTeam:team];
+    p.gradients = [NSMutableArray array];
+    [p.layer createWeightGradientMatrices:p.gradients dataType:MPSDataTypeFloat32];
+    p.x = make_sequence(kSteps, kManyRows, kManyChannels, 1);
+    p.y = make_sequence(kSteps, kManyRows, kManyChannels, 2);
+    p.dy = make_sequence(kSteps, kManyRows, kManyChannels, 3);
+    p.dx = make_sequence(kSteps, kManyRows, kManyChannels, 4);
+    p.tapes = [NSMutableArray array];
+    run_passes();
+    return [[p.y arrayByAddingObjectsFromArray:p.dx] arrayByAddingObjectsFromArray:p.gradients];
+}
+
+static void test_threads(void) {
+    NSArray<MPSMatrix *> *alone = run_with_threads(1), *shared = run_with_threads(3);
+    for (NSUInteger i = 0; i < alone.count; i++) {
+        const float *numbers = matrix_row(matrix_at(alone, i), 0), *others = matrix_row(matrix_at(shared, i), 0);
+        bool all = true;
+        for (NSUInteger j = 0; j < matrix_at(alone, i).rows * kManyChannels; j++) {
+            all &= fabsf(numbers[j] - others[j]) <= 1e-5f * fmaxf(1, fabsf(numbers[j]));
+        }
+        CHECK(all);
+    }
+}
+
 int main(void) {
     void (*const tests[])(void) = {
         test_kinds,
@@ -347,6 +383,7 @@ int main(void) {
         test_what_is_not_wanted,
         test_one_matrix_at_every_step,
         test_copies_of_a_layer_share_states,
+        test_threads,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -75,7 +75,8 @@ static void test_descriptors(void) {
     REQUIRE(api->lstm_descriptor_create(2, 3, &descriptor, error));
 
     const float data[9] = {0}, slopes[3] = {0};
-    const pymps_weights good = {data, PYMPS_FLOAT32, 3, 2, NULL, {0}, NULL, NULL, NULL};
+    const pymps_weights good = {
+        .data = data, .data_type = PYMPS_FLOAT32, .output_feature_channels = 3, .input_feature_channels = 2};
     const pymps_matrix_id input = PYMPS_LSTM_CELL_GATE_INPUT_WEIGHTS, memory = PYMPS_LSTM_CELL_GATE_MEMORY_WEIGHTS;
     pymps_weights bad = good;
 #define SET(id) api->descriptor_set_weights(descriptor, id, &bad, error)
@@ -156,7 +157,8 @@ static void test_layers(void) {
     api->descriptor_set_use_layer_input_unit_transform_mode(pair[0], false);
 
     const float data[9] = {0};
-    pymps_weights weights = {data, PYMPS_FLOAT32, 3, 1, NULL, {0}, NULL, NULL, NULL};
+    pymps_weights weights = {
+        .data = data, .data_type = PYMPS_FLOAT32, .output_feature_channels = 3, .input_feature_channels = 1};
     REQUIRE(api->descriptor_set_weights(pair[0], PYMPS_LSTM_FORGET_GATE_MEMORY_WEIGHTS, &weights, error));
     FAILS(api->layer_create(device, pair, 1, &layer, error),
           "[layer_create] descriptors[0].memory_weights_are_diagonal: false, expected true: matrix_id 9 has 3 x 1 "
@@ -175,7 +177,7 @@ static void test_layers(void) {
           SIZE_MAX / 2, SIZE_MAX, limit);
     weights.output_feature_channels = weights.input_feature_channels = SIZE_MAX / 2;
     FAILS(api->descriptor_set_weights(huge, PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS, &weights, error),
-          "[descriptor_set_weights] weights.data: %zu x %zu numbers, more than memory can hold", SIZE_MAX / 2,
+          "[descriptor_set_weights] weights.data: %zu x 1 x 1 x %zu numbers, more than memory can hold", SIZE_MAX / 2,
           SIZE_MAX / 2);
     CHECK(layer == NULL, "an output was changed");
     FAILS(api->layer_copy(NULL, &layer, error), "[layer_copy] layer: NULL, expected a pointer");

@@ -10,7 +10,10 @@ static void test_weights(void) {
     pymps_descriptor *descriptor;
     REQUIRE(api->lstm_descriptor_create(1, outputs, &descriptor, error));
     const float first = 0;
-    pymps_weights weights = {&first, PYMPS_FLOAT32, outputs, outputs, NULL, {0}, NULL, NULL, NULL};
+    pymps_weights weights = {.data = &first,
+                             .data_type = PYMPS_FLOAT32,
+                             .output_feature_channels = outputs,
+                             .input_feature_channels = outputs};
     pymps_error error = {0};
     pymps_status status =
         api->descriptor_set_weights(descriptor, PYMPS_LSTM_INPUT_GATE_RECURRENT_WEIGHTS, &weights, &error);
@@ -92,7 +95,8 @@ static void test_diagonal(void) {
     REQUIRE(api->lstm_descriptor_create(1, outputs, &descriptor, error));
     REQUIRE(api->lstm_descriptor_set_memory_weights_are_diagonal(descriptor, true, error));
     float *diagonal = calloc(outputs, sizeof *diagonal);
-    pymps_weights weights = {diagonal, PYMPS_FLOAT32, outputs, 1, NULL, {0}, NULL, NULL, NULL};
+    pymps_weights weights = {
+        .data = diagonal, .data_type = PYMPS_FLOAT32, .output_feature_channels = outputs, .input_feature_channels = 1};
     REQUIRE(api->descriptor_set_weights(descriptor, PYMPS_LSTM_INPUT_GATE_MEMORY_WEIGHTS, &weights, error));
     free(diagonal);
     pymps_layer *layer = NULL;

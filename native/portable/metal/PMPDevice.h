@@ -13,7 +13,7 @@
 /// The only one; never released.
 + (PMPDevice *)sharedDevice;
 
-/// For MPSRNNMatrixInferenceLayer's setTeam:. nil where the system has no thread left. See PMPTeam.
+/// For the setTeam: of recurrent layers. nil where the system has no thread left. See PMPTeam.
 - (PMPTeam *)newTeamWithThreadCount:(NSUInteger)threadCount;
 
 /// Counts a buffer's memory in or out of currentAllocatedSize.

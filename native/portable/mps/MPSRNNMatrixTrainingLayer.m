@@ -249,26 +249,33 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:NO encoding:encoding];
     PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, trainingStates, run->tapes,
                           encoding);
+    [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
     run->is_complete = true;
 }
 
-/// Encodes what all passes have.
 - (PMPTrainingRun *)beginRun:(const PMPTrainingArguments *)arguments
                       states:(NSMutableArray *)states
                   isGradient:(BOOL)isGradient
                     encoding:(PMPEncoding)encoding {
     const PMPRecurrentShape shape = PMPSequenceShape(&arguments->sources);
     size_t stateCount = states == nil ? 0 : _storeAllIntermediateStates ? shape.steps : 1;
-    PMPTrainingRun *run = PMPTrainingRunBegin(_cell, shape, stateCount, isGradient, encoding.commandBuffer);
-    PMPRecurrentStatePoolEncode(isGradient ? _gradientStates : _forwardStates, shape, stateCount,
-                                _recurrentOutputIsTemporary, states, run->states, encoding);
+    return PMPTrainingRunBegin(_cell, shape, stateCount, isGradient, encoding.commandBuffer);
+}
+
+/// Encodes what all passes have, and makes the recurrent states.
+- (void)fillRun:(PMPTrainingRun *)run
+      arguments:(const PMPTrainingArguments *)arguments
+         states:(NSMutableArray *)states
+       encoding:(PMPEncoding)encoding {
+    PMPRecurrentStatePoolEncode(run->is_gradient ? _gradientStates : _forwardStates,
+                                PMPSequenceShape(&arguments->sources), run->state_count, _recurrentOutputIsTemporary,
+                                states, run->states, encoding);
     PMPSequenceEncode(&arguments->sources, run->x, encoding.commandBuffer);
     PMPSequenceEncode(&arguments->y, run->y, encoding.commandBuffer);
     PMPTrainingEncodeWeights(_cell, &arguments->weights, &run->weights, encoding.commandBuffer);
     [self readState:arguments->state run:run encoding:encoding];
     PMPSequenceDidRead(&arguments->sources);
     PMPSequenceDidRead(&arguments->weights);
-    return run;
 }
 
 - (void)readState:(MPSState *)state run:(PMPTrainingRun *)run encoding:(PMPEncoding)encoding {
@@ -315,7 +322,9 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
                             (nullable NSMutableArray<MPSRNNRecurrentMatrixState *> *)recurrentOutputStates
                                       weights:(NSArray<MPSMatrix *> *)weights {
     const PMPEncoding encoding = {self, _cmd, PMPPortableCommandBuffer(commandBuffer, _cmd)};
-    PMPTrainingArguments arguments = {.state = recurrentInputState};
+    PMPTrainingArguments arguments = {.state = recurrentInputState,
+                                      .wantsDx = destinationGradients != nil,
+                                      .wantsWeightGradients = weightGradients != nil};
     PMPSequenceRead(&arguments.sources, forwardSources, forwardSourceOffsets, @"forwardSources");
     PMPSequenceRead(&arguments.y, sourceGradients, sourceGradientOffsets, @"sourceGradients");
     PMPSequenceRead(&arguments.dx, destinationGradients, destinationOffsets, @"destinationGradients");
@@ -327,13 +336,14 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     }
 
     PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
+    [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
     PMPSequenceDidRead(&arguments.y);
     PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
-    if (destinationGradients != nil) {
+    if (arguments.wantsDx) {
         run->dx = run->y + run->steps;
         PMPSequenceEncode(&arguments.dx, run->dx, encoding.commandBuffer);
     }
-    if (weightGradients != nil) {
+    if (arguments.wantsWeightGradients) {
         run->wants_weight_gradients = true;
         run->accumulates = _accumulateWeightGradients;
         PMPTrainingEncodeWeights(_cell, &arguments.weightGradients, &run->weight_gradients, encoding.commandBuffer);

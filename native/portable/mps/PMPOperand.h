@@ -8,7 +8,8 @@ typedef struct PMPOperand {
     id object; // nil: there is none
     NSString *name;
     id<MTLDevice> device;
-    NSUInteger rows, columns, rowBytes, offset, count; // count: of matrices
+    NSUInteger rows, columns, rowBytes, offset;
+    NSUInteger count, matrixBytes; // of matrices, and from one to the next
     MPSDataType dataType;
     struct PMPTemporary *lease; // NULL: not temporary
 } PMPOperand;

@@ -16,6 +16,7 @@ PMPOperand PMPMatrixOperand(MPSMatrix *matrix, NSString *name) {
                         .rowBytes = matrix->_rowBytes,
                         .offset = matrix->_offset,
                         .count = matrix->_matrices,
+                        .matrixBytes = matrix->_matrixBytes,
                         .dataType = matrix->_dataType,
                         .lease = matrix->_isTemporary ? &((MPSTemporaryMatrix *)matrix)->_temporary : NULL};
 }

@@ -27,8 +27,11 @@ static const float *numbers_of(const pymps_engine_gate *gate, pymps_engine_weigh
     _stack = [[PMPRecurrentStack alloc] initWithDescriptors:descriptors
                                                        form:PMPRecurrentFormTraining
                                                    argument:argument];
+    if (_stack == nil) {
+        return nil;
+    }
     _gradients = [[PMPRecurrentStack alloc] initWithStatesOf:_stack form:PMPRecurrentFormGradients];
-    if (_stack == nil || _gradients == nil) {
+    if (_gradients == nil) {
         return nil;
     }
     MPSRNNDescriptor *descriptor = (MPSRNNDescriptor *)[descriptors objectAtIndex:0];

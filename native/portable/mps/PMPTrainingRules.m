@@ -53,11 +53,11 @@ void PMPTrainingCheckGradient(PMPTrainingCell *cell, const PMPTrainingArguments 
     PMPSequenceCheck(&arguments->y, PMPTrainingCellOf(cell)->outputs, device, encoding);
     PMPSequenceCheckAlike(sources, &arguments->y, encoding);
     PMPTrainingCheckWeights(cell, weights, device, encoding);
-    if (arguments->dx.steps > 0) {
+    if (arguments->wantsDx) {
         PMPSequenceCheck(&arguments->dx, PMPTrainingCellOf(cell)->inputs, device, encoding);
         PMPSequenceCheckAlike(sources, &arguments->dx, encoding);
     }
-    if (arguments->weightGradients.steps > 0) {
+    if (arguments->wantsWeightGradients) {
         PMPTrainingCheckWeights(cell, &arguments->weightGradients, device, encoding);
     }
     for (size_t i = 0; i < 2; i++) {

@@ -5,7 +5,7 @@
 
 NS_ASSUME_NONNULL_BEGIN
 
-/// Where the blocks of a copy begin, in elements.
+/// Where the blocks of a copy begin, in rows and columns of the matrices.
 typedef struct {
     uint32_t sourceRowOffset, sourceColumnOffset, destinationRowOffset, destinationColumnOffset;
 } MPSMatrixCopyOffsets;
@@ -41,9 +41,10 @@ PMP_CLASS(MPSMatrixCopyDescriptor)
 
 @end
 
-/// Copies blocks of copyRows x copyColumns elements. A source and its destination have the same data type, or are
-/// float32 and float16. What is transposed is column-major: its rows are stored as the matrix's columns, and the
-/// offsets count in them.
+/// Copies blocks of copyRows x copyColumns elements, which have the same data type in a source and its destination.
+/// What is transposed is stored column by column: in such matrices the blocks are copyColumns x copyRows. Rows and
+/// columns of a block that lie beyond a matrix, by an offset or an index that is read when the command runs, are not
+/// copied.
 PMP_CLASS(MPSMatrixCopy)
 @interface MPSMatrixCopy : MPSKernel {
     NSUInteger _copyRows, _copyColumns;
@@ -65,9 +66,9 @@ PMP_CLASS(MPSMatrixCopy)
 
 - (void)encodeToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
                copyDescriptor:(MPSMatrixCopyDescriptor *)copyDescriptor;
-/// Row i of a block goes to row rowPermuteIndices[i], counted from the destination's row offset; columns likewise. The
-/// indices are vectors of UInt32, of which element rowPermuteOffset is that of row 0; they are read when the command
-/// runs. nil leaves the order.
+/// Row i of a destination's block goes to its row rowPermuteIndices[rowPermuteOffset + i], counted from the
+/// destination's row offset; columns likewise. The indices are vectors of UInt32, read when the command runs; nil
+/// leaves the order.
 - (void)encodeToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
                copyDescriptor:(MPSMatrixCopyDescriptor *)copyDescriptor
             rowPermuteIndices:(nullable MPSVector *)rowPermuteIndices
