@@ -54,7 +54,7 @@ def test_learns(ran: subprocess.CompletedProcess[str]) -> None:
     assert re.search(r"^device +\S", ran.stdout, re.MULTILINE)
     first, last = (figure(rf"([\d.]+) in the {which}", ran.stdout) for which in ("first", "last"))
     assert 1.5 < first < 2.5  # ln 10, 2.3, without any knowledge
-    assert 0.25 < last < 0.6  # 0.25 is the least that the smoothed labels allow
+    assert 0.282 < last < 0.6  # the smoothed labels' own entropy is 0.2824: nothing can be less
     assert figure(r"^accuracy +([\d.]+)%", ran.stdout) >= 95
     assert figure(r"at most (\S+)", ran.stdout) <= figure(r"\(tolerance (\S+)\)", ran.stdout)
 

@@ -117,6 +117,8 @@ def draw_losses(path: Path, losses: Sequence[float]) -> None:
     axes = figure.subplots()
     axes.semilogy(range(1, len(losses) + 1), losses)
     axes.set(xlabel="epoch", ylabel="mean cross-entropy", title="Handwritten digits, trained with pymps")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")
     axes.grid(which="both", color="#e4e4e4")
     figure.savefig(path, dpi=100, metadata={"Software": None})
 
