@@ -33,6 +33,5 @@ def trained_arrays(layer: Layer) -> dict[tuple[str, str], npt.NDArray[np.generic
 
 
 def training_layer(device: pymps.Device, inputs: int = 3, outputs: int = 5) -> pymps.MatrixTrainingLayer:
-    from models import lstm
 
     return pymps.MatrixTrainingLayer(device, lstm(inputs, outputs))
