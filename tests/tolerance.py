@@ -86,13 +86,58 @@ def integer_error(layer: Layer, gate: Gate, h: Array) -> Array | float:
     return of_weights + 2.0**-16 * magnitude.max(axis=-1, keepdims=True) * np.abs(gate.U).sum(axis=1)
 
 
+PAIR_TAPS = 3  # that Winograd's F(2, 3) is for
+
+
+def may_sum_pairs(layer: Layer) -> bool:
+    """Whether all of the layer's windows are so wide, which are as wide as the widest kernel of any gate."""
+    gates = dict(layer.gates)
+    if isinstance(layer, GRU) and layer.output_gate.U is None:
+        del gates["recurrent_gate"]  # which then has no effect
+    widths: dict[str, int] = {}
+    for gate in gates.values():
+        for name in "UV" if layer.unit_input else "WUV":
+            weights = getattr(gate, name)
+            if weights is not None and weights.ndim > 1:
+                widths[name] = max(widths.get(name, 1), weights.shape[2] if weights.ndim == 4 else 1)
+    return bool(widths) and all(width == PAIR_TAPS for width in widths.values())
+
+
+def fits_pairs(weights: Array) -> bool:
+    """Not a bias or a diagonal, nor a wider kernel, which then has no effect."""
+    return weights.ndim == 2 or (weights.ndim == 4 and weights.shape[2] <= PAIR_TAPS)
+
+
+def of_pairs(weights: Array) -> Array:
+    """What an input of the window may count for where two neighbours in a line are summed with four products: sums of
+    the taps multiply sums of inputs."""
+    kernel = weights if weights.ndim == 4 else weights[:, np.newaxis, np.newaxis]
+    width = kernel.shape[2]
+    begin = PAIR_TAPS // 2 - (width >> 1)
+    left, middle, right = np.moveaxis(
+        np.pad(kernel, [(0, 0), (0, 0), (begin, PAIR_TAPS - width - begin), (0, 0)]), 2, 0
+    )
+    line = left + middle + right
+    return np.stack([line + right, line, line + left], axis=2)
+
+
 def gate_sum(layer: Layer, gate: Gate, x: Array, h: Inexact, m: Inexact = NOTHING) -> Inexact:
     """What goes into a gate's neuron. The roundings of a sum take a random walk."""
     present = {name: getattr(gate, name) for name in "WUVb" if getattr(gate, name) is not None}
     taps = max((math.prod(weights.shape[1:3]) for weights in present.values() if weights.ndim == 4), default=1)
     steps = max(1.0, math.sqrt(taps * (layer.inputs + layer.outputs)) / 2)
     positive = replace(gate, **{name: np.abs(numbers) for name, numbers in present.items()})
-    magnitude = pre_activation(layer, positive, np.abs(x), np.abs(h.value), np.abs(m.value))
+    counted = positive
+    if may_sum_pairs(layer):
+        counted = replace(
+            positive,
+            **{
+                name: of_pairs(numbers)
+                for name, numbers in vars(positive).items()
+                if name in present and fits_pairs(numbers)
+            },
+        )
+    magnitude = pre_activation(layer, counted, np.abs(x), np.abs(h.value), np.abs(m.value))
     carried = recurrent_terms(positive, *(np.broadcast_to(part.error, part.value.shape) for part in (h, m)))
     error = steps * EPSILON * magnitude + carried + integer_error(layer, gate, h.value) + SMALLEST
     return Inexact(pre_activation(layer, gate, x, h.value, m.value), error)
