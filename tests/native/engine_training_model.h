@@ -170,18 +170,20 @@ struct Model {
                                neurons[gate]};
         }
         if (kind == kLstm) {
-            const pymps_engine_lstm lstm = {inputs,       outputs,      unit_input,   diagonal,     false,
-                                            described[0], described[1], described[2], described[3], neurons[4]};
+            const pymps_engine_lstm lstm = {
+                inputs,       outputs,    unit_input, diagonal, false, described[0], described[1], described[2],
+                described[3], neurons[4], {},         {},       {}};
             return pymps_engine_lstm_training_create(&lstm);
         }
         if (kind == kGru) {
             const float *vh = described[2].memory_weights;
             described[2].memory_weights = nullptr;
             const pymps_engine_gru gru = {inputs,       outputs,      unit_input, false,    described[0],
-                                          described[1], described[2], vh,         float(p), flips};
+                                          described[1], described[2], vh,         float(p), flips,
+                                          {},           {},           {}};
             return pymps_engine_gru_training_create(&gru);
         }
-        const pymps_engine_single_gate single_gate = {inputs, outputs, unit_input, false, described[0]};
+        const pymps_engine_single_gate single_gate = {inputs, outputs, unit_input, false, described[0], {}, {}};
         return pymps_engine_single_gate_training_create(&single_gate);
     }
 

@@ -169,8 +169,8 @@ inline void RunForward(const pymps_engine_training *training, Problem &problem, 
     const Memory workspace =
         Allocate(pymps_engine_training_workspace_bytes(training, problem.steps(), problem.rows[0]));
     const pymps_engine_sequence sequence = {
-        problem.steps(), x.data(),    y.data(), problem.has_initial ? &initial : nullptr,
-        states.data(),   state_count, false};
+        problem.steps(), x.data(), y.data(), problem.has_initial ? &initial : nullptr, states.data(), state_count,
+        false,           0,        0};
     pymps_engine_training_forward(training, &weights.view, &sequence, tapes.data(), workspace.get(), team);
 }
 
