@@ -47,7 +47,7 @@ class ByteWeights {
     bool is_wide() const { return is_wide_; }
     size_t bytes() const { return values_.get_deleter().bytes; }
     Fetch fetch() const { return fetch_; }
-    void SetFetch(size_t layer_bytes) { fetch_ = FetchOf(bytes(), /*is_narrow=*/true, layer_bytes); }
+    void SetFetch(size_t layer_bytes) { fetch_ = FetchOf(/*is_narrow=*/true, layer_bytes); }
 
     /* The panel that starts at vector `first`. */
     const uint8_t *Slice(size_t first) const { return values_.get() + first * gate_count_ * BytesPerVector(); }

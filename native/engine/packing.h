@@ -71,17 +71,17 @@ struct Part {
     size_t offset = 0; /* of a panel's slice, in vectors per vector of the panel */
 };
 
-/* How one row fetches some weights before it needs them. Few stay in a near cache, where the processor's own
- * prefetchers do best (Sapphire Rapids: 10 % less time than with any help). More are fetched some way ahead (Zen 3 and
- * Sapphire Rapids: 5 to 20 % less than without). Narrow ones of a large layer, which other work sends back to memory,
- * are fetched a panel ahead, in several places at a time: one alone leaves memory waiting (Sapphire Rapids, 12.6 MB of
- * float16: 14 % less time from memory, though 3 to 7 % more from the third-level cache). */
+/* How one row fetches weights before it needs them, by the size of the layer. Few stay in a near cache, where the
+ * processor's own prefetchers do best (Sapphire Rapids: 10 % less time than with any help). More are fetched some way
+ * ahead (Zen 3 and Sapphire Rapids: 5 to 20 % less than without). Narrow ones of a large layer, which other work sends
+ * back to memory, are fetched a panel ahead, in several places at a time: one alone leaves memory waiting (Sapphire
+ * Rapids, 12.6 MB of float16: 14 % less time from memory, though 3 to 7 % more from the third-level cache). */
 enum class Fetch { kNothing, kAhead, kNextPanel };
 
-inline Fetch FetchOf(size_t bytes, bool is_narrow, size_t layer_bytes) {
+inline Fetch FetchOf(bool is_narrow, size_t layer_bytes) {
     if (is_narrow && layer_bytes > (size_t{8} << 20))
         return Fetch::kNextPanel;
-    return bytes > (size_t{1} << 20) ? Fetch::kAhead : Fetch::kNothing;
+    return layer_bytes > (size_t{1} << 20) ? Fetch::kAhead : Fetch::kNothing;
 }
 
 /* kRounded: as float16, but kept as floats. */
@@ -98,7 +98,7 @@ class PackedWeights {
     bool half() const { return half_; }
     size_t bytes() const { return data_.get_deleter().bytes; }
     Fetch fetch() const { return fetch_; }
-    void SetFetch(size_t layer_bytes) { fetch_ = FetchOf(bytes(), half_, layer_bytes); }
+    void SetFetch(size_t layer_bytes) { fetch_ = FetchOf(half_, layer_bytes); }
 
     /* The slice of `part` in the panel of `width` vectors that starts at vector `first`. T is float or, if half(),
      * uint16_t. */
