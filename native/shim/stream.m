@@ -118,14 +118,20 @@ static pymps_status repeat_step(const pmp_call *call, pymps_stream *stream) {
     return PYMPS_OK;
 }
 
-static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
-    if (stream->is_copied)
-        pmp_image_set([stream->sources objectAtIndex:0], stream -> source -> contents);
-    bool can_repeat = take_turns(&stream->steps[0], &stream->steps[1]);
-    PMP_TRY(can_repeat ? repeat_step(call, stream) : encode_step(call, stream));
-    if (stream->is_copied)
-        pmp_image_get([stream->destinations objectAtIndex:0], stream -> destination -> contents);
+static pymps_status run_encoded_step(const pmp_call *call, pymps_stream *stream) {
+    return take_turns(&stream->steps[0], &stream->steps[1]) ? repeat_step(call, stream) : encode_step(call, stream);
+}
+
+static pymps_status run_copied_step(const pmp_call *call, pymps_stream *stream) {
+    MPSImage *source = [stream->sources objectAtIndex:0], *destination = [stream->destinations objectAtIndex:0];
+    pmp_image_set(source, stream->source->contents);
+    PMP_TRY(run_encoded_step(call, stream));
+    pmp_image_get(destination, stream->destination->contents);
     return PYMPS_OK;
+}
+
+static pymps_status run_step(const pmp_call *call, pymps_stream *stream) {
+    return stream->is_copied ? run_copied_step(call, stream) : run_encoded_step(call, stream);
 }
 
 pymps_status stream_step(pymps_stream *stream, pymps_error *error) {
