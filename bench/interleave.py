@@ -16,7 +16,11 @@ from bench import THREADS, cpus
 BLOCK_SECONDS = 1e-3
 WARM_UP_SECONDS = 3e-4  # or WARM_UP_CALLS, whichever is less
 WARM_UP_CALLS = 10
+# Where a call takes longer. Few would meet their weights in memory, where the contestants before have pushed them.
+MIN_CALLS = 4
+MIN_WARM_UP_CALLS = 2
 MIN_ROUNDS = 3
+BLOCK_SIZE_TRIES = 3
 SETTLE_SECONDS = 0.1
 
 
@@ -76,12 +80,18 @@ def _block_size(contestant: Contestant) -> Samples:
     _settle()
     calls = 1
     with _pinned(contestant):
-        while (seconds := contestant.time(calls)) < BLOCK_SECONDS / 4:
+        while (seconds := _least_time(contestant, calls)) < BLOCK_SECONDS / 4:
             calls *= 2
     call = seconds / calls
-    is_long = call > 10 * BLOCK_SECONDS
-    warm_up = 0 if is_long else min(WARM_UP_CALLS, max(1, round(WARM_UP_SECONDS / call)))
-    return Samples(warm_up, max(1, round(BLOCK_SECONDS / call)))
+    if call > 10 * BLOCK_SECONDS:
+        return Samples(0, 1)
+    warm_up = min(WARM_UP_CALLS, max(MIN_WARM_UP_CALLS, round(WARM_UP_SECONDS / call)))
+    return Samples(warm_up, max(MIN_CALLS, round(BLOCK_SECONDS / call)))
+
+
+def _least_time(contestant: Contestant, calls: int) -> float:
+    """Of a few tries: a first call with cold caches takes so long that blocks of it would stay cold."""
+    return min(contestant.time(calls) for _ in range(BLOCK_SIZE_TRIES))
 
 
 @contextmanager
