@@ -1,8 +1,8 @@
 """What bench.check measures: few cases, each beside something that no change of pymps makes slower or faster.
 
 A value is a time over that of its yardstick, both taken in the same round: for a step one read of its weights and a
-fixed piece of Python, for a sequence the reads of its steps, for a batch the time that its operations take at the
-machine's peak. Less is better.
+fixed piece of Python, for a sequence the reads of its steps, for a batch, for training and for images the time that
+the operations take at the machine's peak. Less is better.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,15 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 import pymps
-from bench import THREADS
-from bench.cases import SIZES, Case, Layer, step_case
+from bench import THREADS, peers
+from bench.cases import SIZES, Case, Layer, image_case, step_case
 from bench.interleave import Contestant, interleave
 from bench.limits import PEAK_FLOPS, Limit, Peak, weight_bytes
-from bench.peers.pymps import PEERS, device
+from bench.peers.pymps import device
 
 MARGIN = 0.10
 CALL_MARGIN = 0.06
-# Weights that may not stay in a core's second-level cache: that depends on the pages that the system gives.
+# What may not stay in a core's second-level cache, weights or a tape: that depends on the pages that the system gives.
 LARGE_MARGIN, LARGE_BYTES = 0.15, 1 << 20
 
 Times = dict[str, float]  # of a round, by contestant
@@ -78,6 +78,10 @@ def _yardstick() -> Contestant:
     return _Timed(run)
 
 
+def _pymps(case: Case, dtype: str) -> Contestant:
+    return peers.Contestant("pymps", dtype).load(Layer(case, "int8" if dtype == "int8" else "float32"))
+
+
 def _call_race() -> Race:
     """The way from Python to a kernel and back, with the least layer there is."""
 
@@ -101,7 +105,7 @@ def _step_race(kind: str, inputs: int, outputs: int, dtypes: Iterable[str]) -> R
     def load() -> dict[str, Contestant]:
         contestants = {"yardstick": _yardstick()}
         for dtype in dtypes:
-            contestants[dtype] = PEERS["pymps"](Layer(case, "int8" if dtype == "int8" else "float32"), dtype)
+            contestants[dtype] = _pymps(case, dtype)
             contestants[f"limit {dtype}"] = Limit(case, dtype)
         return contestants
 
@@ -118,7 +122,7 @@ def _sequence_race(kind: str, inputs: int, outputs: int, dtype: str) -> Race:
     case = Case("sequence", kind, inputs, outputs, 100, 1, THREADS)
 
     def load() -> dict[str, Contestant]:
-        return {"pymps": PEERS["pymps"](Layer(case, "float32"), dtype), "limit": Limit(case, dtype)}
+        return {"pymps": _pymps(case, dtype), "limit": Limit(case, dtype)}
 
     def over_limit(times: Times) -> float:
         return times["pymps"] / case.steps / times["limit"]
@@ -126,16 +130,14 @@ def _sequence_race(kind: str, inputs: int, outputs: int, dtype: str) -> Race:
     return Race(load, {f"sequence {case} {dtype}": Value(over_limit)})
 
 
-def _batch_race(kind: str, inputs: int, outputs: int, batch: int) -> Race:
-    case = Case("batch", kind, inputs, outputs, 50, batch, THREADS)
-
+def _peak_race(case: Case, margin: float = MARGIN) -> Race:
     def load() -> dict[str, Contestant]:
-        return {"pymps": PEERS["pymps"](Layer(case, "float32"), "float32"), "peak": Peak()}
+        return {"pymps": _pymps(case, "float32"), "peak": Peak()}
 
     def over_peak(times: Times) -> float:
         return times["pymps"] / case.flops / (times["peak"] / PEAK_FLOPS)
 
-    return Race(load, {f"batch {case} float32": Value(over_peak)})
+    return Race(load, {f"{case.workload} {case} float32": Value(over_peak, margin)})
 
 
 RACES = [
@@ -144,6 +146,8 @@ RACES = [
     *(_step_race(kind, 64, 128, ["float32"]) for kind in ("gru", "rnn")),
     _sequence_race("lstm", 64, 128, "float32"),
     _sequence_race("lstm", 128, 256, "float16"),
-    _batch_race("lstm", 128, 256, 32),
+    _peak_race(Case("batch", "lstm", 128, 256, 50, 32, THREADS)),
+    _peak_race(Case("training", "lstm", 64, 128, 50, 32, THREADS), LARGE_MARGIN),
+    _peak_race(image_case(16, 16, 64)),
 ]
 MARGINS = {case: value.margin for race in RACES for case, value in race.values.items()}
