@@ -107,7 +107,7 @@ void TestBlend(const pymps_engine_neuron &neuron, const Floats &biases, float p,
     gru.flips = flips;
     const Floats h1 = OneStep(gru.Subject(), {0}, Floats(biases.size(), kOld), {});
     for (size_t i = 0; i < biases.size(); ++i) {
-        const double z = test::NeuronFormula(neuron, biases[i], i), expected = Blend(z, p, flips, kNew, kOld);
+        const double z = neuron_formula(neuron, biases[i], i), expected = Blend(z, p, flips, kNew, kOld);
         test::Check(Agree(h1[i], expected), "p %g, flip %d, neuron %d: bias %.9g gives %.9g, not %.9g", p, flips,
                     neuron.type, biases[i], h1[i], expected);
     }

@@ -78,7 +78,7 @@ struct Lstm : test::ImageLayer {
             (*c1)[i] = forget[i] * c0[i] + input[i] * cell[i];
         const Doubles output = GateOf(3, g, x, h0, *c1);
         for (size_t i = 0; i < c0.size(); ++i)
-            (*h1)[i] = output[i] * test::NeuronFormula(cell_to_output, (*c1)[i], i % outputs);
+            (*h1)[i] = output[i] * neuron_formula(cell_to_output, (*c1)[i], i % outputs);
     }
 
     test::ImageSubject Subject() const {

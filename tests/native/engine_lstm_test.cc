@@ -55,7 +55,7 @@ struct Lstm : test::Layer {
         for (size_t o = 0; o < outputs; ++o)
             c1[o] = activate(gates[1], o, c0) * c0[o] + activate(gates[0], o, c0) * activate(gates[2], o, c0);
         for (size_t o = 0; o < outputs; ++o)
-            h1[o] = activate(gates[3], o, c1) * test::NeuronFormula(cell_to_output, c1[o], o);
+            h1[o] = activate(gates[3], o, c1) * neuron_formula(cell_to_output, c1[o], o);
     }
 
     test::Subject Subject() const {

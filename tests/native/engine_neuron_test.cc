@@ -120,7 +120,7 @@ void TestCase(const Case &n, const std::vector<float> &inputs) {
         slopes[i] = Slope(i);
     const pymps_engine_neuron neuron = {n.type, n.a, n.b, n.c, n.type == 10 ? slopes.data() : nullptr};
     for (size_t i = 0; i < count; ++i)
-        expected[i] = test::NeuronFormula(neuron, inputs[i], i);
+        expected[i] = neuron_formula(neuron, inputs[i], i);
     test::ForEachTarget([&] {
         pymps_engine_neuron_apply(&neuron, inputs.data(), outputs.data(), count);
         size_t wrong = 0, at = 0;
@@ -147,7 +147,7 @@ void TestLengths() {
             pymps_engine_neuron_apply(&neuron, y.data(), y.data(), count);
             bool right = y[count] == 42.0f && apart[count] == 42.0f;
             for (size_t i = 0; i < count; ++i)
-                right &= Agrees(n, x[i], y[i], test::NeuronFormula(neuron, x[i], i)) &&
+                right &= Agrees(n, x[i], y[i], neuron_formula(neuron, x[i], i)) &&
                          std::memcmp(&y[i], &apart[i], sizeof(float)) == 0;
             test::Check(right, "%s: a row of %zu", n.name, count);
         }

@@ -142,7 +142,7 @@ struct Gate {
         return {
             OrNull(w.floats), OrNull(u.floats), w.bytes.Describe(), u.bytes.Describe(), OrNull(v), OrNull(b), neuron};
     }
-    double Activate(double sum, size_t output) const { return NeuronFormula(neuron, sum, output); }
+    double Activate(double sum, size_t output) const { return neuron_formula(neuron, sum, output); }
 };
 
 // What layers of all kinds have.

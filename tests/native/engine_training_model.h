@@ -125,7 +125,7 @@ struct Model {
                Sum(gate, PYMPS_ENGINE_RECURRENT_WEIGHTS, output, h, outputs) + (b.empty() ? 0 : b[output]);
     }
     double Activate(size_t neuron, double sum, size_t output) const {
-        return NeuronFormula(neurons[neuron], sum, output);
+        return neuron_formula(neurons[neuron], sum, output);
     }
 
     // h and c of one row, from before to after.

@@ -244,7 +244,7 @@ void TestSlopes() {
     for (const pymps_engine_neuron &neuron : neurons) {
         for (const float x : {-7.0f, -2.75f, -1.0f, -0.3f, -0.01f, 0.02f, 0.4f, 0.875f, 1.5f, 3.0f, 6.0f}) {
             const double expected =
-                (test::NeuronFormula(neuron, x + kStep, 0) - test::NeuronFormula(neuron, x - kStep, 0)) / (2 * kStep);
+                (neuron_formula(neuron, x + kStep, 0) - neuron_formula(neuron, x - kStep, 0)) / (2 * kStep);
             const double actual = Slope(neuron, x);
             Check(std::fabs(actual - expected) <= 1e-6 * std::max(1.0, std::fabs(expected)),
                   "neuron %d (%g, %g, %g): the slope at %g is %.9g, not %.9g", neuron.type, neuron.a, neuron.b,

@@ -1,5 +1,6 @@
 // Training layers for tests, their passes in double arithmetic, and derivatives by differences.
 #import "mps_gru.h"
+#include "neuron_formula.h"
 
 enum { kInputs = 3, kOutputs = 4, kSteps = 4, kMaxRows = 3 };
 
@@ -14,6 +15,7 @@ typedef struct Problem {
     double x[kXNumbers], dy[kYNumbers]; // the loss is the sum of dy * y
     double h0[kMaxRows * kOutputs], c0[kMaxRows * kOutputs];
     double weights[MPSRNNMatrixId_count][kOutputs * kOutputs]; // zeros where there are none
+    pymps_engine_neuron neurons[5];                            // of the gates; last, that of an LSTM's cell
     double y[kYNumbers];
     double h[kSteps][kMaxRows * kOutputs], c[kSteps][kMaxRows * kOutputs]; // the states
 } Problem;
@@ -53,38 +55,42 @@ static inline NSRange ids_of(MPSRNNDescriptor *descriptor) {
     return [descriptor isKindOfClass:[MPSLSTMDescriptor class]] ? NSMakeRange(3, 16) : NSMakeRange(19, 10);
 }
 
-/// The source behind an weight; nil where there is none.
+/// The sources behind the weights, by id.
+static NSString *const weightNames[] = {
+    @"inputWeights",
+    @"recurrentWeights",
+    @"inputWeights",
+    @"inputGateInputWeights",
+    @"inputGateRecurrentWeights",
+    @"inputGateMemoryWeights",
+    @"inputGateInputWeights",
+    @"forgetGateInputWeights",
+    @"forgetGateRecurrentWeights",
+    @"forgetGateMemoryWeights",
+    @"forgetGateInputWeights",
+    @"cellGateInputWeights",
+    @"cellGateRecurrentWeights",
+    @"cellGateMemoryWeights",
+    @"cellGateInputWeights",
+    @"outputGateInputWeights",
+    @"outputGateRecurrentWeights",
+    @"outputGateMemoryWeights",
+    @"outputGateInputWeights",
+    @"inputGateInputWeights",
+    @"inputGateRecurrentWeights",
+    @"inputGateInputWeights",
+    @"recurrentGateInputWeights",
+    @"recurrentGateRecurrentWeights",
+    @"recurrentGateInputWeights",
+    @"outputGateInputWeights",
+    @"outputGateRecurrentWeights",
+    @"outputGateInputGateWeights",
+    @"outputGateInputWeights",
+};
+
+/// nil where there is none.
 static inline TestWeights *source_of(MPSRNNDescriptor *descriptor, MPSRNNMatrixId weight) {
-    static NSString *const names[] = {@"inputWeights",
-                                      @"recurrentWeights",
-                                      @"inputWeights",
-                                      @"inputGateInputWeights",
-                                      @"inputGateRecurrentWeights",
-                                      @"inputGateMemoryWeights",
-                                      @"inputGateInputWeights",
-                                      @"forgetGateInputWeights",
-                                      @"forgetGateRecurrentWeights",
-                                      @"forgetGateMemoryWeights",
-                                      @"forgetGateInputWeights",
-                                      @"cellGateInputWeights",
-                                      @"cellGateRecurrentWeights",
-                                      @"cellGateMemoryWeights",
-                                      @"cellGateInputWeights",
-                                      @"outputGateInputWeights",
-                                      @"outputGateRecurrentWeights",
-                                      @"outputGateMemoryWeights",
-                                      @"outputGateInputWeights",
-                                      @"inputGateInputWeights",
-                                      @"inputGateRecurrentWeights",
-                                      @"inputGateInputWeights",
-                                      @"recurrentGateInputWeights",
-                                      @"recurrentGateRecurrentWeights",
-                                      @"recurrentGateInputWeights",
-                                      @"outputGateInputWeights",
-                                      @"outputGateRecurrentWeights",
-                                      @"outputGateInputGateWeights",
-                                      @"outputGateInputWeights"};
-    return [descriptor valueForKey:names[weight]];
+    return [descriptor valueForKey:weightNames[weight]];
 }
 
 static inline const float *source_numbers(MPSRNNDescriptor *descriptor, MPSRNNMatrixId weight) {
@@ -108,23 +114,24 @@ static inline double product(const Problem *p, MPSRNNMatrixId weight, NSUInteger
     return sum;
 }
 
-static inline double sigmoid(double v) {
-    return 1 / (1 + exp(-v));
+static inline double activate(const Problem *p, int neuron, double sum, NSUInteger output) {
+    return neuron_formula(p->neurons[neuron], sum, output);
 }
 
 static inline void lstm_row(const Problem *p, const double *x, double *h, double *c) {
-    double h1[kOutputs], c1[kOutputs], sum[3];
+    double h1[kOutputs], c1[kOutputs], gates[3];
     for (NSUInteger o = 0; o < kOutputs; o++) {
         for (int gate = 0; gate < 3; gate++) {
             MPSRNNMatrixId first = 3 + 4 * (MPSRNNMatrixId)gate;
-            sum[gate] = product(p, first, o, x) + product(p, first + 1, o, h) + product(p, first + 2, o, c) +
-                        product(p, first + 3, o, NULL);
+            double sum = product(p, first, o, x) + product(p, first + 1, o, h) + product(p, first + 2, o, c) +
+                         product(p, first + 3, o, NULL);
+            gates[gate] = activate(p, gate, sum, o);
         }
-        c1[o] = sigmoid(sum[1]) * c[o] + sigmoid(sum[0]) * tanh(sum[2]);
+        c1[o] = gates[1] * c[o] + gates[0] * gates[2];
     }
     for (NSUInteger o = 0; o < kOutputs; o++) {
-        double out = product(p, 15, o, x) + product(p, 16, o, h) + product(p, 17, o, c1) + product(p, 18, o, NULL);
-        h1[o] = sigmoid(out) * tanh(c1[o]);
+        double sum = product(p, 15, o, x) + product(p, 16, o, h) + product(p, 17, o, c1) + product(p, 18, o, NULL);
+        h1[o] = activate(p, 3, sum, o) * activate(p, 4, c1[o], o);
     }
     memcpy(h, h1, sizeof h1);
     memcpy(c, c1, sizeof c1);
@@ -133,21 +140,23 @@ static inline void lstm_row(const Problem *p, const double *x, double *h, double
 static inline void gru_row(const Problem *p, const double *x, double *h) {
     double z[kOutputs], r_h[kOutputs], z_h[kOutputs];
     for (NSUInteger o = 0; o < kOutputs; o++) {
-        z[o] = sigmoid(product(p, 19, o, x) + product(p, 20, o, h) + product(p, 21, o, NULL));
-        r_h[o] = h[o] * sigmoid(product(p, 22, o, x) + product(p, 23, o, h) + product(p, 24, o, NULL));
+        z[o] = activate(p, 0, product(p, 19, o, x) + product(p, 20, o, h) + product(p, 21, o, NULL), o);
+        r_h[o] = h[o] * activate(p, 1, product(p, 22, o, x) + product(p, 23, o, h) + product(p, 24, o, NULL), o);
         z_h[o] = h[o] * z[o];
     }
+    const MPSGRUDescriptor *gru = (const MPSGRUDescriptor *)p->descriptor;
+    double exponent = gru.gatePnormValue;
     for (NSUInteger o = 0; o < kOutputs; o++) {
-        double fresh =
-            tanh(product(p, 25, o, x) + product(p, 26, o, r_h) + product(p, 27, o, z_h) + product(p, 28, o, NULL));
-        h[o] = (1 - z[o]) * fresh + z[o] * h[o];
+        double sum = product(p, 25, o, x) + product(p, 26, o, r_h) + product(p, 27, o, z_h) + product(p, 28, o, NULL);
+        double fresh = activate(p, 2, sum, o), rest = pow(1 - pow(z[o], exponent), 1 / exponent);
+        h[o] = gru.flipOutputGates ? rest * h[o] + z[o] * fresh : rest * fresh + z[o] * h[o];
     }
 }
 
 static inline void single_gate_row(const Problem *p, const double *x, double *h) {
     double h1[kOutputs];
     for (NSUInteger o = 0; o < kOutputs; o++) {
-        h1[o] = tanh(product(p, 0, o, x) + product(p, 1, o, h) + product(p, 2, o, NULL));
+        h1[o] = activate(p, 0, product(p, 0, o, x) + product(p, 1, o, h) + product(p, 2, o, NULL), o);
     }
     memcpy(h, h1, sizeof h1);
 }
@@ -230,12 +239,19 @@ static inline double weight_number(MPSRNNDescriptor *descriptor, float number) {
     return descriptor.useFloat32Weights ? number : number_from_half(half_from_number(number));
 }
 
+/// The activation that a gate's input weights bring along; none without them.
+static inline pymps_engine_neuron neuron_of(TestWeights *source) {
+    MPSNNNeuronDescriptor *neuron = source != nil ? source->descriptor.fusedNeuronDescriptor : nil;
+    return (pymps_engine_neuron){neuron.neuronType, neuron.a, neuron.b, neuron.c, neuron.data.bytes};
+}
+
 static inline void make_problem(Problem *p, MPSRNNDescriptor *descriptor, NSArray<MPSMatrix *> *x,
                                 NSArray<MPSMatrix *> *dy) {
     memset(p, 0, sizeof *p);
     p->descriptor = descriptor;
     read_steps(x, p->x);
     read_steps(dy, p->dy);
+    int gates = 0;
     NSRange ids = ids_of(descriptor);
     for (MPSRNNMatrixId weight = ids.location; weight < NSMaxRange(ids); weight++) {
         for (NSUInteger i = 0;
@@ -243,6 +259,14 @@ static inline void make_problem(Problem *p, MPSRNNDescriptor *descriptor, NSArra
              i++) {
             p->weights[weight][i] = weight_number(descriptor, source_numbers(descriptor, weight)[i]);
         }
+        if (is_input(weight)) {
+            p->neurons[gates++] = neuron_of(source_of(descriptor, weight));
+        }
+    }
+    if (gates == 4) {
+        MPSLSTMDescriptor *lstm = (MPSLSTMDescriptor *)descriptor;
+        p->neurons[4] = (pymps_engine_neuron){lstm.cellToOutputNeuronType, lstm.cellToOutputNeuronParamA,
+                                              lstm.cellToOutputNeuronParamB, lstm.cellToOutputNeuronParamC, NULL};
     }
 }
 
