@@ -25,14 +25,6 @@ enum { kSteps = 3, kRows = 2 };
 }
 @end
 
-static inline NSData *archived(id object) {
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:object forKey:@"root"];
-    [archiver finishEncoding];
-    return data;
-}
-
 /// All outputs and the state after the last step, bit by bit.
 static inline NSData *results(MPSRNNMatrixInferenceLayer *layer) {
     NSMutableData *all = [NSMutableData data];

@@ -113,7 +113,7 @@ static void test_forged_checksum(void) {
     MPSRNNMatrixInferenceLayer *layer = make_stack(@[ gru, make_lstm(1, 1, NO, 2) ]);
     NSMutableData *data = [[archived(layer) mutableCopy] autorelease];
     NSUInteger checksum = 0;
-    NSRange list = find_list(data, &checksum);
+    NSRange list = find_list(data, 1000, &checksum);
     CHECK(list.location != NSNotFound);
     uint8_t *bytes = data.mutableBytes;
     unsigned refused = 0, ran = 0;

@@ -29,8 +29,9 @@ static inline NSRange find_number(NSData *archive, uint64_t number) {
     return [archive rangeOfData:pattern options:0 range:NSMakeRange(0, archive.length)];
 }
 
-/// Where in the archive the list lies that has a checksum there: it begins like every list, and the sum fits.
-static inline NSRange find_list(NSData *archive, NSUInteger *checksum) {
+/// Where in the archive the list lies that has a checksum there: it begins like every list, and the sum fits. It is
+/// longer than that of an MPSKernel, which has less than `least` bytes.
+static inline NSRange find_list(NSData *archive, NSUInteger least, NSUInteger *checksum) {
     NSData *magic = [NSData dataWithBytes:"bplist00" length:8];
     NSRange rest = NSMakeRange(1, archive.length - 1);
     for (;;) {
@@ -38,7 +39,7 @@ static inline NSRange find_list(NSData *archive, NSUInteger *checksum) {
         if (begin.location == NSNotFound) {
             return begin;
         }
-        for (NSUInteger end = archive.length; end > begin.location + 1000; end--) { // the layer's, not the kernel's
+        for (NSUInteger end = archive.length; end >= begin.location + least; end--) {
             NSRange list = NSMakeRange(begin.location, end - begin.location);
             NSRange sum = find_number(archive, fnv1a([archive subdataWithRange:list]));
             if (sum.location != NSNotFound) {

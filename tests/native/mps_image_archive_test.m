@@ -4,14 +4,6 @@
 
 enum { kSteps = 2, kInputs = 3 };
 
-static NSData *archived(id object) {
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:object forKey:@"root"];
-    [archiver finishEncoding];
-    return data;
-}
-
 static NSSet<Class> *layer_classes(void) {
     return [NSSet setWithObject:[MPSRNNImageInferenceLayer class]];
 }
@@ -128,7 +120,7 @@ static void test_forged_checksum(void) {
         make_image_layer(@[ image_gru(2, 2, 1, 1), image_lstm(2, 1, 1, kFullMemory, 2) ]);
     NSMutableData *data = [[archived(layer) mutableCopy] autorelease];
     NSUInteger checksum = 0;
-    NSRange list = find_list(data, &checksum);
+    NSRange list = find_list(data, 1000, &checksum);
     CHECK(list.location != NSNotFound);
     uint8_t *bytes = data.mutableBytes;
     unsigned refused = 0, ran = 0;

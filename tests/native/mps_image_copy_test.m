@@ -105,10 +105,7 @@ static void test_defaults_copies_and_archives(void) {
     CHECK(plain.dataLayout == MPSDataLayoutFeatureChannelsxHeightxWidth && plain.destinationMatrixBatchIndex == 0);
     CHECK(plain.destinationMatrixOrigin.x == 0 && plain.destinationMatrixOrigin.y == 0);
     MPSMatrixCopyToImage *set = make_to_image(MPSDataLayoutHeightxWidthxFeatureChannels);
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:set forKey:@"root"];
-    [archiver finishEncoding];
+    NSData *data = archived(set);
     MPSMatrixCopyToImage *read =
         [MPSKeyedUnarchiver unarchivedObjectOfClasses:[NSSet setWithObject:[MPSMatrixCopyToImage class]]
                                              fromData:data

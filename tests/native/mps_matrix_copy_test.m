@@ -202,10 +202,7 @@ static void test_refused(void) {
 }
 
 static void test_copies_and_archives(void) {
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:make_copy(YES, NO) forKey:@"root"];
-    [archiver finishEncoding];
+    NSData *data = archived(make_copy(YES, NO));
     MPSMatrixCopy *read = [MPSKeyedUnarchiver unarchivedObjectOfClasses:[NSSet setWithObject:[MPSMatrixCopy class]]
                                                                fromData:data
                                                                  device:device

@@ -37,10 +37,7 @@ static void test_copies_and_archives(void) {
                                                                    epsilon:0.5f
                                                                   timeStep:9
                                                        optimizerDescriptor:make_descriptor(2)] autorelease];
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:adam forKey:@"root"];
-    [archiver finishEncoding];
+    NSData *data = archived(adam);
     MPSNNOptimizerAdam *read =
         [MPSKeyedUnarchiver unarchivedObjectOfClasses:[NSSet setWithObject:[MPSNNOptimizerAdam class]]
                                              fromData:data

@@ -158,6 +158,14 @@ static inline void run(id<MTLCommandBuffer> commandBuffer) {
     CHECK(commandBuffer.status == MTLCommandBufferStatusCompleted);
 }
 
+static inline NSData *archived(id object) {
+    NSMutableData *data = [NSMutableData data];
+    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
+    [archiver encodeObject:object forKey:@"root"];
+    [archiver finishEncoding];
+    return data;
+}
+
 /// Runs the tests, each in a pool of its own.
 static inline int run_tests(void (*const tests[])(void), size_t count) {
     @autoreleasepool {

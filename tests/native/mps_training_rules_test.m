@@ -254,10 +254,7 @@ static void test_archives(void) {
     run(begin(lstm));
     layer.trainingStateIsTemporary = layer.accumulateWeightGradients = YES;
     layer.label = @"label";
-    NSMutableData *data = [NSMutableData data];
-    NSKeyedArchiver *archiver = [[[NSKeyedArchiver alloc] initForWritingWithMutableData:data] autorelease];
-    [archiver encodeObject:layer forKey:@"root"];
-    [archiver finishEncoding];
+    NSData *data = archived(layer);
     NSData *wanted = matrix_numbers(matrix_at(y, 3));
     NSArray<MPSMatrix *> *used = weights;
     layer = [MPSKeyedUnarchiver unarchivedObjectOfClasses:[NSSet setWithObject:[MPSRNNMatrixTrainingLayer class]]

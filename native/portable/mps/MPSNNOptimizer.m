@@ -1,6 +1,12 @@
 #import "PMPArchive.h"
 #import "PMPOptimizer.h"
 
+static void check_regularization(MPSNNRegularizationType type, PMPArgument argument) {
+    if (type > MPSNNRegularizationTypeL2) {
+        PMPRaiseInvalid(argument, @"%lu, expected one of MPSNNRegularizationType's", (unsigned long)type);
+    }
+}
+
 @implementation MPSNNOptimizer
 
 @synthesize learningRate = _learningRate, gradientRescale = _gradientRescale;
@@ -21,11 +27,10 @@
     if (optimizerDescriptor == nil) {
         PMPRaiseInvalidArgument(self, selector, @"optimizerDescriptor: nil, expected a descriptor");
     }
-    if (optimizerDescriptor.regularizationType > MPSNNRegularizationTypeL2) {
-        PMPRaiseInvalidArgument(self, selector,
-                                @"optimizerDescriptor.regularizationType: %lu, expected one of "
-                                @"MPSNNRegularizationType's",
-                                (unsigned long)optimizerDescriptor.regularizationType);
+    check_regularization(optimizerDescriptor.regularizationType,
+                         (PMPArgument){self, selector, @"optimizerDescriptor.regularizationType"});
+    if (self == nil) {
+        return nil;
     }
     _learningRate = optimizerDescriptor.learningRate;
     _gradientRescale = optimizerDescriptor.gradientRescale;
@@ -78,12 +83,13 @@
     if (archive == nil) {
         return nil;
     }
+    const PMPArgument argument = {self, _cmd, @"optimizer"};
     @try {
         for (NSString *name in [self numberNames]) {
-            NSNumber *number =
-                PMPPropertyListValue(archive, name, [NSNumber class], (PMPArgument) { self, _cmd, @"optimizer" });
+            NSNumber *number = PMPPropertyListValue(archive, name, [NSNumber class], argument);
             [self setValue:PMPUnarchivedNumber(number, [self valueForKey:name]) forKey:name];
         }
+        check_regularization(_regularizationType, PMPArgumentPart(argument, @"regularizationType"));
     } @catch (NSException *exception) {
         PMPArchiveFail(aDecoder, exception.reason);
         return nil;
