@@ -26,14 +26,14 @@ static inline BOOL contains(NSString *text, NSString *part) {
     return text != nil && strstr(text.UTF8String, part.UTF8String) != NULL;
 }
 
-/// Checks that an expression raises NSInvalidArgumentException with a reason that contains `text`.
-#define CHECK_RAISES(text, ...)                                                                                        \
+/// Checks that an expression raises an exception with a reason that contains `text`.
+#define CHECK_RAISES_NAMED(name_, text, ...)                                                                           \
     do {                                                                                                               \
         NSString *reason_ = nil;                                                                                       \
         @try {                                                                                                         \
             (void)(__VA_ARGS__);                                                                                       \
         } @catch (NSException * exception) {                                                                           \
-            reason_ = [exception.name isEqual:NSInvalidArgumentException] ? exception.reason : nil;                    \
+            reason_ = [exception.name isEqual:name_] ? exception.reason : nil;                                         \
         }                                                                                                              \
         if (contains(reason_, text)) {                                                                                 \
             passed++;                                                                                                  \
@@ -43,6 +43,8 @@ static inline BOOL contains(NSString *text, NSString *part) {
                    reason_ == nil ? "did not raise" : reason_.UTF8String);                                             \
         }                                                                                                              \
     } while (0)
+
+#define CHECK_RAISES(text, ...) CHECK_RAISES_NAMED(NSInvalidArgumentException, text, __VA_ARGS__)
 
 /// Prints the counts and returns main's result. Leaks are looked for here already: at exit GNUstep forgets objects of
 /// its own.

@@ -72,8 +72,9 @@ static void test_lazy_memory(void) {
     CHECK(vast.resourceSize == (NSUInteger)1 << 43 && vast.texture == nil);
     CHECK(PMPImagePixelsOf(vast).data == NULL);
     char byte;
-    CHECK_RAISES(@"readBytes:dataLayout:imageIndex:] receiver: no memory for its 8796093022208 bytes",
-                 [vast readBytes:&byte dataLayout:MPSDataLayoutHeightxWidthxFeatureChannels imageIndex:0]);
+    CHECK_RAISES_NAMED(NSMallocException,
+                       @"readBytes:dataLayout:imageIndex:] receiver: no memory for its 8796093022208 bytes",
+                       [vast readBytes:&byte dataLayout:MPSDataLayoutHeightxWidthxFeatureChannels imageIndex:0]);
 }
 
 #define CHECK_REFUSED(text, ...)                                                                                       \

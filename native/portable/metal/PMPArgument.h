@@ -1,9 +1,13 @@
-// How a violation of an API rule is reported.
+// How a violation of an API rule is reported, and the lack of memory.
 #import <Foundation/Foundation.h>
 
 /// Raises NSInvalidArgumentException: "-[Class selector] argument: what came, what is expected". `object` may be a
 /// class.
 void PMPRaiseInvalidArgument(id object, SEL selector, NSString *format, ...)
+    __attribute__((noreturn, format(__NSString__, 3, 4)));
+
+/// The same as NSMallocException, where memory runs out.
+void PMPRaiseOutOfMemory(id object, SEL selector, NSString *format, ...)
     __attribute__((noreturn, format(__NSString__, 3, 4)));
 
 /// PMPRaiseInvalidArgument for the method that it stands in.

@@ -138,6 +138,8 @@ static void execute(void *record, void *workspace) {
     record->update.result = PMPOperandEncode(&operands->result, commandBuffer);
     for (size_t i = 0; i < PYMPS_ENGINE_MOST_OPTIMIZER_STATES; i++) {
         record->update.states[i] = PMPOperandEncode(&operands->states[i], commandBuffer);
+    }
+    for (size_t i = 0; i < PYMPS_ENGINE_MOST_OPTIMIZER_STATES; i++) {
         PMPOperandDidRead(&operands->states[i]);
     }
     PMPOperandDidRead(&operands->gradient);

@@ -246,10 +246,15 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         }
     }
 
-    PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:NO encoding:encoding];
-    PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, trainingStates, run->tapes,
-                          encoding);
-    [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
+    // The caller's arrays stay as they are where memory runs out.
+    NSMutableArray *tapes = [NSMutableArray array],
+                   *states = recurrentOutputStates != nil ? [NSMutableArray array] : nil;
+    PMPTrainingRun *run = [self beginRun:&arguments states:states isGradient:NO encoding:encoding];
+    PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, tapes, run->tapes, encoding);
+    [self fillRun:run arguments:&arguments states:states encoding:encoding];
+    [self didRead:&arguments encoding:encoding];
+    [trainingStates addObjectsFromArray:tapes];
+    [recurrentOutputStates addObjectsFromArray:states];
     run->is_complete = true;
 }
 
@@ -262,7 +267,8 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     return PMPTrainingRunBegin(_cell, shape, stateCount, isGradient, encoding.commandBuffer);
 }
 
-/// Encodes what all passes have, and makes the recurrent states.
+/// Encodes what all passes have, and makes the recurrent states. Raises where memory runs out, and has read nothing
+/// yet.
 - (void)fillRun:(PMPTrainingRun *)run
       arguments:(const PMPTrainingArguments *)arguments
          states:(NSMutableArray *)states
@@ -273,18 +279,20 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     PMPSequenceEncode(&arguments->sources, run->x, encoding.commandBuffer);
     PMPSequenceEncode(&arguments->y, run->y, encoding.commandBuffer);
     PMPTrainingEncodeWeights(_cell, &arguments->weights, &run->weights, encoding.commandBuffer);
-    [self readState:arguments->state run:run encoding:encoding];
-    PMPSequenceDidRead(&arguments->sources);
-    PMPSequenceDidRead(&arguments->weights);
+    MPSState *state = arguments->state;
+    if (state != nil) {
+        run->initial = state->_storage->layers[0].memory;
+        run->initial_rows = state->_storage->shape.rows;
+    }
 }
 
-- (void)readState:(MPSState *)state run:(PMPTrainingRun *)run encoding:(PMPEncoding)encoding {
-    if (state == nil) {
-        return;
+/// What all passes read.
+- (void)didRead:(const PMPTrainingArguments *)arguments encoding:(PMPEncoding)encoding {
+    if (arguments->state != nil) {
+        PMPRecurrentStateRead(arguments->state, encoding.commandBuffer);
     }
-    run->initial = state->_storage->layers[0].memory;
-    run->initial_rows = state->_storage->shape.rows;
-    PMPRecurrentStateRead(state, encoding.commandBuffer);
+    PMPSequenceDidRead(&arguments->sources);
+    PMPSequenceDidRead(&arguments->weights);
 }
 
 - (void)encodeGradientSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
@@ -335,10 +343,9 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         PMPTrainingStatesCheck(_cell, trainingStates, &arguments.sources, encoding);
     }
 
-    PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
-    [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
-    PMPSequenceDidRead(&arguments.y);
-    PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
+    NSMutableArray *states = recurrentOutputStates != nil ? [NSMutableArray array] : nil;
+    PMPTrainingRun *run = [self beginRun:&arguments states:states isGradient:YES encoding:encoding];
+    [self fillRun:run arguments:&arguments states:states encoding:encoding];
     if (arguments.wantsDx) {
         run->dx = run->y + run->steps;
         PMPSequenceEncode(&arguments.dx, run->dx, encoding.commandBuffer);
@@ -348,6 +355,10 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         run->accumulates = _accumulateWeightGradients;
         PMPTrainingEncodeWeights(_cell, &arguments.weightGradients, &run->weight_gradients, encoding.commandBuffer);
     }
+    [self didRead:&arguments encoding:encoding];
+    PMPSequenceDidRead(&arguments.y);
+    PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
+    [recurrentOutputStates addObjectsFromArray:states];
     run->is_complete = true;
 }
 

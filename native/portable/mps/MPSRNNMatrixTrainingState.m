@@ -51,8 +51,8 @@ void PMPTrainingStatesMake(PMPTrainingCell *cell, PMPTapePool *pool, const PMPSe
     size_t bytes = all_tape_bytes(training, sources);
     PMPTapeMemory *memory = [[[PMPTapeMemory alloc] initWithPool:pool bytes:bytes] autorelease];
     if (memory == nil) {
-        PMPRaiseInvalidArgument(encoding.kernel, encoding.selector, @"trainingStates: no memory for their %zu bytes",
-                                bytes);
+        PMPRaiseOutOfMemory(encoding.kernel, encoding.selector, @"trainingStates: no memory for their %zu bytes",
+                            bytes);
     }
     [encoding.commandBuffer holdUntilCompleted:memory];
     char *next = [memory address];

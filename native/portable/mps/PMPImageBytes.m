@@ -122,8 +122,8 @@ static copy_sides sides_of(MPSImage *image, SEL selector, PMPImageBytes bytes) {
     check(image, selector, bytes);
     id<MTLTexture> texture = image.texture;
     if (texture == nil) {
-        PMPRaiseInvalidArgument(image, selector, @"receiver: no memory for its %lu bytes",
-                                (unsigned long)image.resourceSize);
+        PMPRaiseOutOfMemory(image, selector, @"receiver: no memory for its %lu bytes",
+                            (unsigned long)image.resourceSize);
     }
     if (texture.storageMode == MTLStorageModePrivate) {
         PMPRaiseInvalidArgument(image, selector, @"receiver: private storage, expected shared or managed");

@@ -8,7 +8,7 @@ static MPSImage *image_at(PMPImageSequence sequence, NSUInteger step) {
 static PMPImagePixels pixels_of(MPSImage *image) {
     PMPImagePixels pixels = PMPImagePixelsOf(image);
     if (pixels.data == NULL) {
-        PMPRaiseInvalidArgument(image, @selector(texture), @"receiver: no memory for its %zu pixels", pixels.pixels);
+        PMPRaiseOutOfMemory(image, @selector(texture), @"receiver: no memory for its %zu pixels", pixels.pixels);
     }
     return pixels;
 }

@@ -66,8 +66,8 @@ void PMPOperandCheckFloats(const PMPOperand *operand, PMPEncoding encoding) {
 id<MTLBuffer> PMPOperandBuffer(const PMPOperand *operand) {
     id<MTLBuffer> buffer = (id<MTLBuffer>)[operand->object data];
     if (buffer == nil) {
-        PMPRaiseInvalidArgument(operand->object, @selector(data), @"receiver: no memory for its %lu bytes",
-                                (unsigned long)[operand->object resourceSize]);
+        PMPRaiseOutOfMemory(operand->object, @selector(data), @"receiver: no memory for its %lu bytes",
+                            (unsigned long)[operand->object resourceSize]);
     }
     return buffer;
 }

@@ -79,8 +79,7 @@ void PMPRecurrentStatePoolEncode(PMPRecurrentStatePool *pool, PMPRecurrentShape 
         MPSState *state = PMPRecurrentStatePoolTake(pool, shape);
         if (state == nil) {
             [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
-            PMPRaiseInvalidArgument(encoding.kernel, encoding.selector,
-                                    @"recurrentOutputStates: no memory for a state");
+            PMPRaiseOutOfMemory(encoding.kernel, encoding.selector, @"recurrentOutputStates: no memory for a state");
         }
         for (size_t i = 0; i < pool->stack->_count; i++) {
             memories[i * count + step] = state->_storage->layers[i].memory;

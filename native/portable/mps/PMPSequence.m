@@ -30,8 +30,8 @@ static size_t element_bytes(const MPSMatrix *matrix) {
 static id<MTLBuffer> buffer_of(MPSMatrix *matrix) {
     id<MTLBuffer> buffer = matrix->_data != nil ? matrix->_data : matrix.data;
     if (buffer == nil) {
-        PMPRaiseInvalidArgument(matrix, @selector(data), @"receiver: no memory for its %lu bytes",
-                                (unsigned long)matrix.resourceSize);
+        PMPRaiseOutOfMemory(matrix, @selector(data), @"receiver: no memory for its %lu bytes",
+                            (unsigned long)matrix.resourceSize);
     }
     return buffer;
 }
