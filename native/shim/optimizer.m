@@ -84,6 +84,14 @@ static MPSNNOptimizerDescriptor *make_descriptor(const pymps_optimizer_options *
                                                      regularizationScale:options->regularization_scale];
 }
 
+// Has the device make their memory. False where it has no more.
+static bool make_memory(NSArray *matrices) {
+    for (MPSMatrix *matrix in matrices)
+        if (matrix.data == nil)
+            return false;
+    return true;
+}
+
 // A handle to an optimizer, of which it takes over the reference.
 static pymps_status make_handle(const pmp_call *call, pymps_training_layer *layer, MPSNNOptimizer *object,
                                 encode_update *encode_update, size_t moment_count, pymps_optimizer **optimizer) {
@@ -91,8 +99,11 @@ static pymps_status make_handle(const pmp_call *call, pymps_training_layer *laye
     if (object == nil)
         return pmp_fail(call, PYMPS_ERROR_DEVICE, 0, "the device can't make such an optimizer");
     NSArray *moments[most_moments] = {nil};
-    for (size_t index = 0; index < moment_count; index++)
+    for (size_t index = 0; index < moment_count; index++) {
         moments[index] = pmp_training_gradients_make(layer, PYMPS_FLOAT32);
+        if (!make_memory(moments[index]))
+            return pmp_fail(call, PYMPS_ERROR_MEMORY, 0, "moments of the weights, more than the device has left");
+    }
     pymps_optimizer *handle = calloc(1, sizeof *handle);
     if (handle == NULL)
         return pmp_out_of_memory(call);

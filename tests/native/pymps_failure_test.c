@@ -1,5 +1,6 @@
 /* What fails for want of memory: an error as any other, after which the program goes on. */
 #include "pymps_test.h"
+#include "pymps_training.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -33,6 +34,16 @@ static size_t address_space_bytes(void) {
     return pages * (size_t)getpagesize();
 }
 
+/* Leaves no more than `bytes` to what follows, until setrlimit restores what this returns. */
+static struct rlimit leave_memory(size_t bytes) {
+    struct rlimit before;
+    getrlimit(RLIMIT_AS, &before);
+    struct rlimit tight = before;
+    tight.rlim_cur = address_space_bytes() + bytes;
+    setrlimit(RLIMIT_AS, &tight);
+    return before;
+}
+
 /* No memory for what the device needs at run time: the command buffer fails, its queue goes on. */
 static void test_command_buffer(void) {
     enum { ROWS = 1 << 12, CHANNELS = 1 << 10, MEMORY_EXHAUSTED = 8 /* MTLCommandBufferErrorOutOfMemory */ };
@@ -53,11 +64,7 @@ static void test_command_buffer(void) {
     for (int i = 1; i < 3; i++)
         REQUIRE(api->layer_encode_sequence(layer, commands[i], 1, &source, &destination, NULL, 0, false, NULL, error));
 
-    struct rlimit before, tight;
-    getrlimit(RLIMIT_AS, &before);
-    tight = before;
-    tight.rlim_cur = address_space_bytes() + (1 << 20);
-    setrlimit(RLIMIT_AS, &tight);
+    const struct rlimit before = leave_memory(1 << 20);
     REQUIRE(api->command_buffer_commit(commands[1], error));
     pymps_error error = {0};
     pymps_status status = api->command_buffer_wait(commands[1], &error);
@@ -79,8 +86,60 @@ static void test_command_buffer(void) {
     api->device_release(device);
 }
 
+/* No memory for tapes or moments: no handle comes out, and with memory all goes on. */
+static void test_training(void) {
+    enum { ROWS = 1 << 12, CHANNELS = 1 << 9, BYTES = ROWS * CHANNELS * sizeof(float) };
+    const pymps_training_functions *training = api->training;
+    pymps_device *device = open_device();
+    lstm lstm = lstm_create(CHANNELS, CHANNELS, MEMORY_NONE, 12);
+    pymps_descriptor *descriptor = lstm_describe(&lstm, false);
+    pymps_training_layer *layer;
+    pymps_training_matrices *weights;
+    REQUIRE(training->training_layer_create(device, descriptor, &layer, &weights, error));
+    pymps_buffer *x = make_buffer(device, BYTES, PYMPS_STORAGE_SHARED),
+                 *y = make_buffer(device, BYTES, PYMPS_STORAGE_SHARED);
+    pymps_matrix source = float_matrix(x, 0, ROWS, CHANNELS, CHANNELS * sizeof(float));
+    pymps_matrix destination = float_matrix(y, 0, ROWS, CHANNELS, CHANNELS * sizeof(float));
+    pymps_queue *queue;
+    pymps_command_buffer *commands;
+    REQUIRE(api->queue_create(device, &queue, error));
+    REQUIRE(api->command_buffer_create(queue, &commands, error));
+    const pymps_training_forward forward = {
+        .weights = weights, .steps = 1, .sources = &source, .destinations = &destination};
+    const pymps_optimizer_options options = {.learning_rate = 1, .gradient_rescale = 1};
+
+    for (int is_possible = 0; is_possible < 2; is_possible++) {
+        pymps_training_tape *tape = NULL;
+        pymps_optimizer *adam = NULL;
+        pymps_error errors[2] = {{0}};
+        const struct rlimit before = leave_memory(is_possible ? (size_t)1 << 30 : 1 << 20);
+        training->training_layer_encode_forward(layer, commands, &forward, &tape, &errors[0]);
+        training->adam_optimizer_create(layer, &options, 0.5, 0.5, 0, true, &adam, &errors[1]);
+        setrlimit(RLIMIT_AS, &before);
+        for (int i = 0; i < 2; i++)
+            CHECK(errors[i].status == (is_possible ? PYMPS_OK : PYMPS_ERROR_MEMORY), "%d: '%s'", i, errors[i].text);
+        CHECK((tape != NULL) == is_possible && (adam != NULL) == is_possible, "handles");
+        training->training_tape_release(tape);
+        training->optimizer_release(adam);
+    }
+    REQUIRE(api->command_buffer_commit(commands, error));
+    REQUIRE(api->command_buffer_wait(commands, error));
+    CHECK(((float *)api->buffer_contents(y))[ROWS * CHANNELS - 1] != 0, "not computed");
+
+    api->command_buffer_release(commands);
+    api->queue_release(queue);
+    api->buffer_release(x);
+    api->buffer_release(y);
+    training->training_matrices_release(weights);
+    training->training_layer_release(layer);
+    api->descriptor_release(descriptor);
+    lstm_destroy(&lstm);
+    api->device_release(device);
+}
+
 #else
 
+static void test_training(void) {}       /* as the next one */
 static void test_command_buffer(void) {} /* the limit is Linux's, and the sanitizer can't live with it */
 
 #endif
@@ -118,6 +177,7 @@ static void test_all(void) {
     test_weights();
     test_diagonal();
     test_command_buffer();
+    test_training();
 }
 
 int main(void) {
