@@ -121,12 +121,18 @@
         [self checkSources:sources destinations:destinations state:recurrentInputState encoding:encoding];
     }
 
-    PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPImageSequenceShape(sources), recurrentInputState,
-                                                  recurrentOutputStates, encoding);
-    PMPImageSequenceEncode(sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
-    PMPImageSequenceEncode(destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
-    PMPImageSequenceDidRead(sources);
-    PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
+    const NSUInteger stateCount = recurrentOutputStates.count;
+    @try {
+        PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPImageSequenceShape(sources), recurrentInputState,
+                                                      recurrentOutputStates, encoding);
+        PMPImageSequenceEncode(sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
+        PMPImageSequenceEncode(destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
+        PMPImageSequenceDidRead(sources);
+        PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
+    } @catch (NSException *exception) {
+        PMPArrayCut(recurrentOutputStates, stateCount);
+        @throw;
+    }
 }
 
 - (void)checkSources:(PMPImageSequence)sources

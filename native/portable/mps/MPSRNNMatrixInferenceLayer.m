@@ -138,12 +138,18 @@
         [self checkSources:&sources destinations:&destinations state:recurrentInputState encoding:encoding];
     }
 
-    PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPSequenceShape(&sources), recurrentInputState,
-                                                  recurrentOutputStates, encoding);
-    PMPSequenceEncode(&sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
-    PMPSequenceEncode(&destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
-    PMPSequenceDidRead(&sources);
-    PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
+    const NSUInteger stateCount = recurrentOutputStates.count;
+    @try {
+        PMPRecurrentRun *run = PMPRecurrentLayerBegin(_layer, PMPSequenceShape(&sources), recurrentInputState,
+                                                      recurrentOutputStates, encoding);
+        PMPSequenceEncode(&sources, PMPRecurrentRunSources(run), encoding.commandBuffer);
+        PMPSequenceEncode(&destinations, PMPRecurrentRunDestinations(run), encoding.commandBuffer);
+        PMPSequenceDidRead(&sources);
+        PMPRecurrentRunComplete(run, recurrentInputState, encoding.commandBuffer);
+    } @catch (NSException *exception) {
+        PMPArrayCut(recurrentOutputStates, stateCount);
+        @throw;
+    }
 }
 
 - (void)checkSources:(const PMPSequence *)sources

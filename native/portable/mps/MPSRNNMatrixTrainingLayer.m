@@ -153,39 +153,44 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     }
 }
 
+/// Temporary ones where there is a command buffer.
 - (void)createMatrices:(NSMutableArray<MPSMatrix *> *)matricesOut
               dataType:(MPSDataType)dataType
+         commandBuffer:(PMPCommandBuffer *)commandBuffer
               selector:(SEL)selector {
     check_gradient_type(dataType, self, selector);
     if (matricesOut == nil) {
         PMPRaiseInvalidArgument(self, selector, @"matricesOut: nil, expected an array");
     }
-    for (size_t i = 0; i < _cell->_weightCount; i++) {
-        MPSMatrixDescriptor *descriptor = [_cell descriptorOfWeight:i dataType:dataType];
-        [matricesOut addObject:[[[MPSMatrix alloc] initWithDevice:_device descriptor:descriptor] autorelease]];
+    const NSUInteger count = matricesOut.count;
+    @try {
+        for (size_t i = 0; i < _cell->_weightCount; i++) {
+            MPSMatrixDescriptor *descriptor = [_cell descriptorOfWeight:i dataType:dataType];
+            MPSMatrix *matrix = commandBuffer != nil
+                                    ? [MPSTemporaryMatrix temporaryMatrixWithCommandBuffer:commandBuffer
+                                                                          matrixDescriptor:descriptor]
+                                    : [[[MPSMatrix alloc] initWithDevice:_device descriptor:descriptor] autorelease];
+            [matricesOut addObject:matrix];
+        }
+    } @catch (NSException *exception) {
+        PMPArrayCut(matricesOut, count);
+        @throw;
     }
 }
 
 - (void)createWeightGradientMatrices:(NSMutableArray<MPSMatrix *> *)matricesOut dataType:(MPSDataType)dataType {
-    [self createMatrices:matricesOut dataType:dataType selector:_cmd];
+    [self createMatrices:matricesOut dataType:dataType commandBuffer:nil selector:_cmd];
 }
 
 - (void)createWeightMatrices:(NSMutableArray<MPSMatrix *> *)matricesOut {
-    [self createMatrices:matricesOut dataType:_cell->_dataType selector:_cmd];
+    [self createMatrices:matricesOut dataType:_cell->_dataType commandBuffer:nil selector:_cmd];
 }
 
 - (void)createTemporaryWeightGradientMatrices:(NSMutableArray<MPSMatrix *> *)matricesOut
                                      dataType:(MPSDataType)dataType
                                 commandBuffer:(id<MTLCommandBuffer>)commandBuffer {
-    check_gradient_type(dataType, self, _cmd);
-    if (matricesOut == nil) {
-        PMPInvalidArgument(@"matricesOut: nil, expected an array");
-    }
-    for (size_t i = 0; i < _cell->_weightCount; i++) {
-        MPSMatrixDescriptor *descriptor = [_cell descriptorOfWeight:i dataType:dataType];
-        [matricesOut addObject:[MPSTemporaryMatrix temporaryMatrixWithCommandBuffer:commandBuffer
-                                                                   matrixDescriptor:descriptor]];
-    }
+    PMPCommandBuffer *owner = PMPPortableCommandBuffer(commandBuffer, _cmd);
+    [self createMatrices:matricesOut dataType:dataType commandBuffer:owner selector:_cmd];
 }
 
 - (void)encodeCopyWeightsToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
@@ -246,16 +251,19 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         }
     }
 
-    // The caller's arrays stay as they are where memory runs out.
-    NSMutableArray *tapes = [NSMutableArray array],
-                   *states = recurrentOutputStates != nil ? [NSMutableArray array] : nil;
-    PMPTrainingRun *run = [self beginRun:&arguments states:states isGradient:NO encoding:encoding];
-    PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, tapes, run->tapes, encoding);
-    [self fillRun:run arguments:&arguments states:states encoding:encoding];
-    [self didRead:&arguments encoding:encoding];
-    [trainingStates addObjectsFromArray:tapes];
-    [recurrentOutputStates addObjectsFromArray:states];
-    run->is_complete = true;
+    const NSUInteger tapeCount = trainingStates.count, stateCount = recurrentOutputStates.count;
+    @try {
+        PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:NO encoding:encoding];
+        PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, trainingStates,
+                              run->tapes, encoding);
+        [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
+        [self didRead:&arguments encoding:encoding];
+        run->is_complete = true;
+    } @catch (NSException *exception) {
+        PMPArrayCut(trainingStates, tapeCount);
+        PMPArrayCut(recurrentOutputStates, stateCount);
+        @throw;
+    }
 }
 
 - (PMPTrainingRun *)beginRun:(const PMPTrainingArguments *)arguments
@@ -343,23 +351,34 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         PMPTrainingStatesCheck(_cell, trainingStates, &arguments.sources, encoding);
     }
 
-    NSMutableArray *states = recurrentOutputStates != nil ? [NSMutableArray array] : nil;
-    PMPTrainingRun *run = [self beginRun:&arguments states:states isGradient:YES encoding:encoding];
-    [self fillRun:run arguments:&arguments states:states encoding:encoding];
-    if (arguments.wantsDx) {
-        run->dx = run->y + run->steps;
-        PMPSequenceEncode(&arguments.dx, run->dx, encoding.commandBuffer);
+    const NSUInteger stateCount = recurrentOutputStates.count;
+    @try {
+        PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
+        [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
+        [self fillResults:run arguments:&arguments encoding:encoding];
+        [self didRead:&arguments encoding:encoding];
+        PMPSequenceDidRead(&arguments.y);
+        PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
+        run->is_complete = true;
+    } @catch (NSException *exception) {
+        PMPArrayCut(recurrentOutputStates, stateCount);
+        @throw;
     }
-    if (arguments.wantsWeightGradients) {
+}
+
+/// Encodes where a gradient pass writes to.
+- (void)fillResults:(PMPTrainingRun *)run
+          arguments:(const PMPTrainingArguments *)arguments
+           encoding:(PMPEncoding)encoding {
+    if (arguments->wantsDx) {
+        run->dx = run->y + run->steps;
+        PMPSequenceEncode(&arguments->dx, run->dx, encoding.commandBuffer);
+    }
+    if (arguments->wantsWeightGradients) {
         run->wants_weight_gradients = true;
         run->accumulates = _accumulateWeightGradients;
-        PMPTrainingEncodeWeights(_cell, &arguments.weightGradients, &run->weight_gradients, encoding.commandBuffer);
+        PMPTrainingEncodeWeights(_cell, &arguments->weightGradients, &run->weight_gradients, encoding.commandBuffer);
     }
-    [self didRead:&arguments encoding:encoding];
-    PMPSequenceDidRead(&arguments.y);
-    PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
-    [recurrentOutputStates addObjectsFromArray:states];
-    run->is_complete = true;
 }
 
 @end

@@ -65,6 +65,9 @@ void PMPTrainingStatesMake(PMPTrainingCell *cell, PMPTapePool *pool, const PMPSe
                                                                                       tape:next
                                                                                      bytes:tapeBytes
                                                                                       rows:rows];
+        if (state == nil) {
+            PMPRaiseOutOfMemory(encoding.kernel, encoding.selector, @"trainingStates: no memory for a state");
+        }
         if (areTemporary) {
             PMPTemporaryBegin(&state->_temporary, encoding.commandBuffer, state);
         }

@@ -35,6 +35,9 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     NSArray<NSNumber *> *sizes = resourceList.bufferSizes;
     self = [[self initWithDevice:device resourceCount:descriptors.count + sizes.count] autorelease];
     PMPCheckDevice(device, self, _cmd);
+    if (self == nil) {
+        return nil;
+    }
     struct PMPStateResource *next = _resources;
     for (MTLTextureDescriptor *descriptor in descriptors) {
         PMPCheckTextureDescriptor(descriptor, self, _cmd, @"resourceList");
@@ -55,7 +58,9 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     if (bufferSize == 0) {
         PMPInvalidArgument(@"bufferSize: 0, expected at least 1");
     }
-    _resources[0].bytes = bufferSize;
+    if (self != nil) {
+        _resources[0].bytes = bufferSize;
+    }
     return [self retain];
 }
 
@@ -63,13 +68,15 @@ static void release_resources(struct PMPStateResource *resources, NSUInteger cou
     self = [[self initWithDevice:device resourceCount:1] autorelease];
     PMPCheckDevice(device, self, _cmd);
     PMPCheckTextureDescriptor(descriptor, self, _cmd, @"descriptor");
-    _resources[0].textureDescriptor = [descriptor copy];
+    if (self != nil) {
+        _resources[0].textureDescriptor = [descriptor copy];
+    }
     return [self retain];
 }
 
 - (instancetype)initWithResources:(nullable NSArray<id<MTLResource>> *)resources {
     self = [self initWithDevice:[[resources firstObject] device] resourceCount:resources.count];
-    for (NSUInteger i = 0; i < _resourceCount; i++) {
+    for (NSUInteger i = 0; self != nil && i < _resourceCount; i++) {
         _resources[i].resource = [[resources objectAtIndex:i] retain];
     }
     return self;

@@ -9,6 +9,9 @@ typedef struct PMPEncoding {
     PMPCommandBuffer *commandBuffer;
 } PMPEncoding;
 
+/// Takes out of an array of the caller's what a call that fails has appended since it had `count` elements.
+void PMPArrayCut(NSMutableArray *array, NSUInteger count);
+
 /// PMPRaiseInvalidArgument for one element of an array of steps.
 void PMPRaiseAtStep(PMPEncoding encoding, NSString *name, NSUInteger step, NSString *format, ...)
     __attribute__((noreturn, format(__NSString__, 4, 5)));

@@ -1,5 +1,9 @@
 #import "PMPEncoding.h"
 
+void PMPArrayCut(NSMutableArray *array, NSUInteger count) {
+    [array removeObjectsInRange:NSMakeRange(count, array.count - count)];
+}
+
 void PMPRaiseAtStep(PMPEncoding encoding, NSString *name, NSUInteger step, NSString *format, ...) {
     va_list arguments;
     va_start(arguments, format);

@@ -16,7 +16,7 @@ MPSState *PMPRecurrentStatePoolTake(PMPRecurrentStatePool *pool, PMPRecurrentSha
 
 /// Takes a state for each of `count` steps; the command buffer holds them, and through them the stack. They are
 /// appended to `outputStates`, nil: to nothing. `memories` has those of layer i from i * count on. Raises where memory
-/// runs out.
+/// runs out, and has appended some then.
 void PMPRecurrentStatePoolEncode(PMPRecurrentStatePool *pool, PMPRecurrentShape shape, size_t count, BOOL areTemporary,
                                  NSMutableArray *outputStates, pymps_engine_state *memories, PMPEncoding encoding);
 

@@ -78,7 +78,6 @@ void PMPRecurrentStatePoolEncode(PMPRecurrentStatePool *pool, PMPRecurrentShape 
     for (size_t step = 0; step < count; step++) {
         MPSState *state = PMPRecurrentStatePoolTake(pool, shape);
         if (state == nil) {
-            [outputStates removeObjectsInRange:NSMakeRange(outputStates.count - step, step)];
             PMPRaiseOutOfMemory(encoding.kernel, encoding.selector, @"recurrentOutputStates: no memory for a state");
         }
         for (size_t i = 0; i < pool->stack->_count; i++) {
