@@ -60,9 +60,11 @@
     }
     const PMPArgument argument = {self, _cmd, @"matrixCopy"};
     @try {
-        for (NSString *name in
-             @[ @"copyRows", @"copyColumns", @"sourcesAreTransposed", @"destinationsAreTransposed" ]) {
+        for (NSString *name in @[ @"copyRows", @"copyColumns" ]) {
             [self setValue:PMPPropertyListValue(archive, name, [NSNumber class], argument) forKey:name];
+        }
+        for (NSString *name in @[ @"sourcesAreTransposed", @"destinationsAreTransposed" ]) {
+            [self setValue:PMPPropertyListFlag(archive, name, argument) forKey:name];
         }
         if (_copyRows == 0 || _copyColumns == 0) {
             PMPRaiseInvalid(argument, @"blocks of %lu x %lu", (unsigned long)_copyRows, (unsigned long)_copyColumns);

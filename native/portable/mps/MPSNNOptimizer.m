@@ -48,9 +48,17 @@ static void check_regularization(MPSNNRegularizationType type, PMPArgument argum
 
 - (NSArray<NSString *> *)numberNames {
     return @[
-        @"learningRate", @"gradientRescale", @"applyGradientClipping", @"gradientClipMax", @"gradientClipMin",
-        @"regularizationScale", @"regularizationType"
+        @"learningRate", @"gradientRescale", @"gradientClipMax", @"gradientClipMin", @"regularizationScale",
+        @"regularizationType"
     ];
+}
+
+- (NSArray<NSString *> *)flagNames {
+    return @[ @"applyGradientClipping" ];
+}
+
+- (NSArray<NSString *> *)propertyNames {
+    return [[self numberNames] arrayByAddingObjectsFromArray:[self flagNames]];
 }
 
 - (instancetype)copyWithZone:(nullable NSZone *)zone device:(nullable id<MTLDevice>)device {
@@ -62,7 +70,7 @@ static void check_regularization(MPSNNRegularizationType type, PMPArgument argum
     self = [super initWithDevice:device];
     self.options = other.options;
     self.label = other.label;
-    for (NSString *name in [other numberNames]) {
+    for (NSString *name in [other propertyNames]) {
         [self setValue:[other valueForKey:name] forKey:name];
     }
     return self;
@@ -71,7 +79,7 @@ static void check_regularization(MPSNNRegularizationType type, PMPArgument argum
 - (void)encodeWithCoder:(NSCoder *)aCoder {
     [super encodeWithCoder:aCoder];
     NSMutableDictionary *numbers = [NSMutableDictionary dictionary];
-    for (NSString *name in [self numberNames]) {
+    for (NSString *name in [self propertyNames]) {
         [numbers setObject:PMPArchivedNumber([self valueForKey:name]) forKey:name];
     }
     PMPArchiveWrite(aCoder, @"optimizer", numbers);
@@ -88,6 +96,9 @@ static void check_regularization(MPSNNRegularizationType type, PMPArgument argum
         for (NSString *name in [self numberNames]) {
             NSNumber *number = PMPPropertyListValue(archive, name, [NSNumber class], argument);
             [self setValue:PMPUnarchivedNumber(number, [self valueForKey:name]) forKey:name];
+        }
+        for (NSString *name in [self flagNames]) {
+            [self setValue:PMPPropertyListFlag(archive, name, argument) forKey:name];
         }
         check_regularization(_regularizationType, PMPArgumentPart(argument, @"regularizationType"));
     } @catch (NSException *exception) {

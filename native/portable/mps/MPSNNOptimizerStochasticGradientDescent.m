@@ -37,7 +37,11 @@
 }
 
 - (NSArray<NSString *> *)numberNames {
-    return [[super numberNames] arrayByAddingObjectsFromArray:@[ @"momentumScale", @"useNesterovMomentum" ]];
+    return [[super numberNames] arrayByAddingObject:@"momentumScale"];
+}
+
+- (NSArray<NSString *> *)flagNames {
+    return [[super flagNames] arrayByAddingObject:@"useNesterovMomentum"];
 }
 
 - (void)encodeOperands:(const PMPOptimizerOperands *)operands

@@ -121,8 +121,7 @@ enum { kArchiveVersion = 1 };
              @"storeAllIntermediateStates", @"recurrentOutputIsTemporary", @"trainingStateIsTemporary",
              @"accumulateWeightGradients"
          ]) {
-        NSNumber *flag = PMPPropertyListValue(archive, name, [NSNumber class], argument);
-        [self setValue:@(flag.intValue != 0) forKey:name];
+        [self setValue:PMPPropertyListFlag(archive, name, argument) forKey:name];
     }
     NSArray *stack = PMPPropertyListValue(archive, @"stack", [NSArray class], argument);
     argument.name = @"layer.stack";

@@ -20,3 +20,6 @@ NSNumber *PMPUnarchivedNumber(NSNumber *archived, NSNumber *like);
 
 /// The value of this class in a dictionary; raises where there is none.
 id PMPPropertyListValue(id dictionary, NSString *key, Class class, PMPArgument argument);
+
+/// A number for a BOOL, which holds nothing else than YES and NO: 1 or 0, whatever the number in the dictionary is.
+NSNumber *PMPPropertyListFlag(id dictionary, NSString *key, PMPArgument argument);

@@ -89,3 +89,7 @@ id PMPPropertyListValue(id dictionary, NSString *key, Class class, PMPArgument a
     }
     return value;
 }
+
+NSNumber *PMPPropertyListFlag(id dictionary, NSString *key, PMPArgument argument) {
+    return @([PMPPropertyListValue(dictionary, key, [NSNumber class], argument) longLongValue] != 0);
+}

@@ -15,8 +15,9 @@ typedef struct PMPOptimizerOperands {
            optimizerDescriptor:(MPSNNOptimizerDescriptor *)optimizerDescriptor
                       selector:(SEL)selector;
 
-/// The names of all numbers that an archive and a copy have.
+/// The names of all numbers, and of all BOOLs, that an archive and a copy have.
 - (NSArray<NSString *> *)numberNames;
+- (NSArray<NSString *> *)flagNames;
 
 /// What the engine is told, but for the rule and its own numbers.
 - (pymps_engine_optimizer)engineOptimizer;
