@@ -15,6 +15,7 @@
 #   make lint format   checks and rewrites the source's form
 #   make check-apple   compiles and links against Apple's SDK ($APPLE_SDK)
 #   make debug asan    the native library unoptimised, or with sanitizers, and the native tests with it
+#   make tsan          the engine's tests with the sanitizer of threads
 #   make clean         removes what was built, but not .venv
 
 PYTHON3 ?= python3
@@ -35,7 +36,7 @@ NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision qu
                                        image_bidirectional)
 
 .PHONY: demo train-demo image-demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
-        bench-baseline bench-plot lint format check-apple debug asan build clean
+        bench-baseline bench-plot lint format check-apple debug asan tsan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -109,6 +110,10 @@ debug: build/.packages
 
 asan: build/.sanitizers
 	$(MAKE) --no-print-directory -C native test WERROR=1 CONFIG=address
+
+# A test forks a process that has threads, and the child starts its own.
+tsan: build/.sanitizers
+	TSAN_OPTIONS=die_after_fork=0 $(MAKE) --no-print-directory -C native test-engine WERROR=1 CONFIG=thread
 
 $(BUILT): $(SOURCES) build/.packages $(VENV)/.package
 	$(PYTHON) setup.py --quiet build_ext --inplace
