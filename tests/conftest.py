@@ -1,5 +1,7 @@
 """Every test that asks for a device runs on each device of this machine."""
 
+import gc
+
 import pytest
 from hypothesis import settings
 
@@ -7,6 +9,12 @@ import pymps
 
 settings.register_profile("pymps", deadline=None)  # no test depends on how long something takes
 settings.load_profile("pymps")
+
+
+def pytest_collection_finish() -> None:
+    """Tests that collect garbage needn't search what was imported, PyTorch above all."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:
