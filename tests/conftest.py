@@ -11,8 +11,9 @@ settings.register_profile("pymps", deadline=None)  # no test depends on how long
 settings.load_profile("pymps")
 
 
-def pytest_collection_finish() -> None:
-    """Tests that collect garbage needn't search what was imported, PyTorch above all."""
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_imports() -> None:
+    """Tests that collect garbage needn't search what was imported so far, PyTorch above all."""
     gc.collect()
     gc.freeze()
 
