@@ -250,6 +250,8 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, trainingStates, run->tapes,
                           encoding);
     [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
+    const PMPSequence *const read[] = {&arguments.sources, &arguments.weights};
+    PMPSequencesDidRead(read, sizeof read / sizeof read[0]);
     run->is_complete = true;
 }
 
@@ -274,8 +276,6 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     PMPSequenceEncode(&arguments->y, run->y, encoding.commandBuffer);
     PMPTrainingEncodeWeights(_cell, &arguments->weights, &run->weights, encoding.commandBuffer);
     [self readState:arguments->state run:run encoding:encoding];
-    PMPSequenceDidRead(&arguments->sources);
-    PMPSequenceDidRead(&arguments->weights);
 }
 
 - (void)readState:(MPSState *)state run:(PMPTrainingRun *)run encoding:(PMPEncoding)encoding {
@@ -337,7 +337,8 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
 
     PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
     [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
-    PMPSequenceDidRead(&arguments.y);
+    const PMPSequence *const read[] = {&arguments.sources, &arguments.y, &arguments.weights};
+    PMPSequencesDidRead(read, sizeof read / sizeof read[0]);
     PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
     if (arguments.wantsDx) {
         run->dx = run->y + run->steps;
