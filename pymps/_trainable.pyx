@@ -47,7 +47,7 @@ cdef class TrainingLayer:
         cdef Sequence target
         cdef State initial = None
         if state is not None:
-            check_state(self, state, source.rows, None)
+            check_state("state", self, state, source.rows, None)
             initial = state
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         if out is None:
@@ -76,7 +76,7 @@ cdef class TrainingLayer:
         cdef MatrixSequence dy_sequence = sources.checked_like("dy", dy, self.output_feature_channels)
         cdef MatrixSequence dx_sequence = self._new_or_checked_dx(sources, source_gradient)
         if state_gradient is not None:
-            check_state(self, state_gradient, sources.rows, None)
+            check_state("state_gradient", self, state_gradient, sources.rows, None)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef WeightGradients gradients = self._checked_gradients(weight_gradients, adds)
@@ -109,7 +109,7 @@ cdef class TrainingLayer:
         check_overlap(source, [target])
         self._check_command_buffer(command_buffer)
         if state is not None:
-            check_state(self, state, source.rows, command_buffer)
+            check_state("state", self, state, source.rows, command_buffer)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef bint states_end = checked_bool("states_are_temporary", states_are_temporary)
         cdef bint tape_ends = checked_bool("tape_is_temporary", tape_is_temporary)
@@ -145,7 +145,7 @@ cdef class TrainingLayer:
             dx_sequence.locate_in_place(self.device)
         dy_sequence.locate_in_place(self.device)
         if state_gradient is not None:
-            check_state(self, state_gradient, sources.rows, command_buffer)
+            check_state("state_gradient", self, state_gradient, sources.rows, command_buffer)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef bint states_end = checked_bool("states_are_temporary", states_are_temporary)
