@@ -129,11 +129,11 @@ cdef class Optimizer:
         cdef pymps_error error
         cdef pymps_status status
         command_buffer.begin()
-        self.trainer.version += 1
         with nogil:
             status = self.trainer.training.optimizer_encode(
                 self.handle, command_buffer.handle, gradients.handle, layer.weights.handle, &error)
         command_buffer.end(status, &error)
+        self.trainer.version += 1
 
     def __reduce__(self):
         raise TypeError(f"{type(self).__name__}: belongs to a device, expected no copies and pickles")

@@ -181,12 +181,12 @@ cdef class TrainingLayer:
         cdef pymps_error error
         cdef pymps_status status
         command_buffer.begin()
-        self.trainer.version += writes and matrices is self.weights
         with nogil:
             status = self.trainer.training.training_layer_encode_copy(
                 self.trainer.handle, command_buffer.handle, matrices.handle, native_id, place.matrices, 0, 0,
                 writes, &error)
         command_buffer.end(status, &error)
+        self.trainer.version += writes and matrices is self.weights
         return 0
 
     # ---- States ----

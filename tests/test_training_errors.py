@@ -281,6 +281,17 @@ def test_weights_that_have_changed(device: pymps.Device) -> None:
     expect(ValueError, "tape: the layer's weights have changed", s.layer.gradient, tape, f32(4, 2, 5))
 
 
+def test_weights_that_a_refused_step_leaves(device: pymps.Device) -> None:
+    s = scene(device)
+    command_buffer = device.new_command_queue().command_buffer()
+    read = s.layer.weight_gradients(command_buffer=command_buffer)
+    optimizer = pymps.StochasticGradientDescent(s.layer, 0.5)
+    optimizer.encode_step(command_buffer, read)
+    _, tape = s.layer.forward(sequence())
+    expect(ValueError, "temporary and read already", optimizer.encode_step, command_buffer, read)
+    s.layer.gradient(tape, f32(4, 2, 5))
+
+
 @cases(
     ("index", lambda tape: tape[1], TypeError, r"tape\[...\]: int 1, expected a slice"),
     ("empty", lambda tape: tape[2:2], ValueError, r"tape\[...\]: steps 2 to 2 by 1 of 4, expected at least one, by 1"),
