@@ -32,7 +32,7 @@ cdef class TrainingLayer:
         is_diagonal = getattr(descriptor, "memory_weights_are_diagonal", False)
         self.device = device
         self._template = descriptor._without_sources()
-        self.weights = new_weights()
+        self.weights = new_weights(device)
         self.trainer = make_trainer(device, native, is_diagonal, failures, &self.weights.handle)
         self.weights.trainer = self.trainer
         self._neurons = {name: source.neuron for name, source in native.sources.items()}

@@ -23,8 +23,8 @@ cdef class TrainingMatrices:
             raise TypeError(f"{type(self).__name__}: made by a MatrixTrainingLayer, not by a call")
 
     def __dealloc__(self):
-        if self.trainer is not None:
-            self.trainer.training.training_matrices_release(self.handle)
+        if self.training != NULL:
+            self.training.training_matrices_release(self.handle)
 
     cdef object checked_id(self, str name, object matrix_id):
         member = checked_member(name, matrix_id, MatrixId)
@@ -132,8 +132,10 @@ cdef class WeightGradients(TrainingMatrices):
 Mapping.register(TrainingMatrices)
 
 
-cdef TrainingWeights new_weights():
-    return TrainingWeights.__new__(TrainingWeights, made_here)
+cdef TrainingWeights new_weights(Device device):
+    cdef TrainingWeights weights = TrainingWeights.__new__(TrainingWeights, made_here)
+    weights.training = device.native.training
+    return weights
 
 
 cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer command_buffer):
@@ -146,7 +148,7 @@ cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer
     with nogil:
         check(trainer.training.training_gradients_create(trainer.handle, data_type, native, &gradients.handle, &error),
               &error)
-    gradients.trainer = trainer
+    gradients.trainer, gradients.training = trainer, trainer.training
     gradients._command_buffer = command_buffer
     return gradients
 

@@ -12,7 +12,7 @@ from checking import descriptor
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference import GRU, Array, Layer
-from training_models import matrix_id, trained_arrays, training_layer
+from training_models import cell, matrix_id, state_arrays, trained_arrays, training_layer
 
 import pymps
 
@@ -50,15 +50,6 @@ def problems(draw: st.DrawFn) -> Problem:
         random(rng, batch, layer.outputs) * draw(st.booleans()),
         random(rng, batch, layer.cells) * draw(st.booleans()),
     )
-
-
-def state_arrays(state: pymps.RecurrentState, layer: Layer) -> tuple[Array, Array]:
-    h = state.recurrent_output().astype(np.float64)
-    return h, state.memory_cell().astype(np.float64) if layer.cells else np.zeros((len(h), 0))
-
-
-def cell(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    return values if values.shape[1] else None
 
 
 def layer_gradients(layer: pymps.MatrixTrainingLayer, problem: Problem) -> Gradients:
