@@ -176,7 +176,7 @@ cdef class TrainingLayer:
         if not writes and not array.flags.writeable:
             raise ValueError("array: read-only, expected a writable array")
         rows = array if array.ndim == 2 else array[np.newaxis]
-        cdef MatrixSequence place = checked_input("array", [rows], rows.shape[1])
+        cdef MatrixSequence place = checked_input("array", rows[np.newaxis], rows.shape[1])
         place.locate_in_place(self.device)
         cdef pymps_error error
         cdef pymps_status status

@@ -102,6 +102,13 @@ class Gradients:
     weights: dict[tuple[str, str], Array] = field(default_factory=dict)
 
 
+def parts(found: Gradients) -> dict[str, Array]:
+    """Each array by a name."""
+    lists = {f"{name}[{step}]": m for name in ("y", "dx") for step, m in enumerate(getattr(found, name))}
+    states = {name: getattr(found, name) for name in ("h1", "c1", "dh0", "dc0")}
+    return {**lists, **states, **{f"d{letter} of {gate}": m for (gate, letter), m in found.weights.items()}}
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a gradient is taken of. Rows never grow with time."""

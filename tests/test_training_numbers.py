@@ -7,11 +7,11 @@ import numpy.typing as npt
 import pytest
 import reference as ref
 import strategies
-from autograd import Gradients, Problem, gradients
+from autograd import Gradients, Problem, gradients, parts
 from checking import descriptor
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference import GRU, Array, Layer
+from reference import GRU, Layer
 from training_models import cell, matrix_id, state_arrays, trained_arrays, training_layer
 
 import pymps
@@ -63,12 +63,6 @@ def layer_gradients(layer: pymps.MatrixTrainingLayer, problem: Problem) -> Gradi
     dh0, dc0 = state_arrays(tape.state_gradient, problem.layer)
     named = {name: weights[matrix_id(problem.layer, *name)].astype(np.float64) for name in problem.weights}
     return Gradients(y, h1, c1, dx, dh0, dc0, named)
-
-
-def parts(found: Gradients) -> dict[str, Array]:
-    lists = {f"{name}[{step}]": m for name in ("y", "dx") for step, m in enumerate(getattr(found, name))}
-    states = {name: getattr(found, name) for name in ("h1", "c1", "dh0", "dc0")}
-    return {**lists, **states, **{f"d{letter} of {gate}": m for (gate, letter), m in found.weights.items()}}
 
 
 def assert_gradients(actual: Gradients, problem: Problem) -> None:

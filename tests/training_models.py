@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from autograd import Problem
+from autograd import Gradients, Problem, gradients, parts
 from models import lstm
 from reference import GRU, LSTM, SIGMOID, TANH, Array, Gate, Layer, Neuron, SingleGate
 
@@ -86,10 +86,17 @@ def state_arrays(state: pymps.RecurrentState, layer: Layer) -> tuple[Array, Arra
     return h, state.memory_cell().astype(np.float64) if layer.cells else np.zeros((len(h), 0))
 
 
-def on_device(device: pymps.Device, arrays: Sequence[npt.NDArray[np.generic]]) -> list[npt.NDArray[np.generic]]:
-    return [device.array(array) for array in arrays]
+def named_gradients(gradients: pymps.WeightGradients, layer: Layer) -> dict[tuple[str, str], Array]:
+    names = trained_arrays(layer)
+    return {name: gradients[matrix_id(layer, *name)].astype(np.float64) for name in names}
 
 
-def room(device: pymps.Device, rows: Sequence[int], channels: int) -> list[npt.NDArray[np.generic]]:
-    """Arrays of zeros in buffers of the device, one for each step."""
-    return [device.zeros((count, channels)) for count in rows]
+def assert_solved(found: Gradients, problem: Problem) -> None:
+    """Compares numbers of a small problem with those of PyTorch in float64."""
+    exact = parts(gradients(problem))
+    for name, array in parts(found).items():
+        expected = exact.pop(name)
+        assert np.shape(array) == expected.shape, name
+        scale = np.abs(expected).max(initial=1e-3)
+        np.testing.assert_allclose(array, expected, rtol=0, atol=2e-6 * scale, err_msg=name)
+    assert not exact
