@@ -139,9 +139,7 @@ cdef TrainingWeights new_weights(Device device):
 
 
 cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer command_buffer):
-    if dtype not in (np.float32, np.float16):
-        raise TypeError(f"dtype: {dtype!r}, expected float32 or float16")
-    cdef pymps_data_type data_type = PYMPS_FLOAT32 if dtype == np.float32 else PYMPS_FLOAT16
+    cdef pymps_data_type data_type = checked_data_type(dtype)
     cdef pymps_command_buffer *native = NULL if command_buffer is None else command_buffer.handle
     cdef WeightGradients gradients = WeightGradients.__new__(WeightGradients, made_here)
     cdef pymps_error error
@@ -151,6 +149,16 @@ cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer
     gradients.trainer, gradients.training = trainer, trainer.training
     gradients._command_buffer = command_buffer
     return gradients
+
+
+cdef pymps_data_type checked_data_type(object dtype) except *:
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked not in (np.float32, np.float16):
+        raise TypeError(f"dtype: {dtype!r}, expected float32 or float16")
+    return PYMPS_FLOAT32 if checked == np.float32 else PYMPS_FLOAT16
 
 
 cdef pymps_matrix matrix_of(object array) except *:

@@ -118,6 +118,8 @@ def test_handles_are_not_made_by_hand(kind: type) -> None:
     ("gradients set", lambda s: s.gradients.__setitem__(WI, f32(5, 3)), AttributeError, "__setitem__"),
     ("new, dtype", lambda s: s.layer.weight_gradients(np.int32), TypeError, "dtype: .*int32.*, expected float32 or"),
     ("new, no dtype", lambda s: s.layer.weight_gradients("spam"), TypeError, "dtype: 'spam', expected float32"),
+    ("new, byte order", lambda s: s.layer.weight_gradients(">f4"), TypeError, "dtype: '>f4', expected float32"),
+    ("new, None", lambda s: s.layer.weight_gradients(None), TypeError, "dtype: None, expected float32"),
     ("new, command buffer", lambda s: s.layer.weight_gradients(command_buffer=3), TypeError, "command_buffer"),
 )
 def test_weights(device: pymps.Device, use: Callable[..., object], error: type[Exception], text: str) -> None:
