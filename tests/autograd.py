@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import reference as ref
 from reference import GRU, LSTM, Array, Gate, Layer, Neuron
 
@@ -124,7 +125,7 @@ class Problem:
 
 
 def gradients(problem: Problem, dtype: str = "float64") -> Gradients:
-    import torch
+    torch = pytest.importorskip("torch", reason="comparing with PyTorch needs torch==2.13.0")
 
     def tensor(array: npt.NDArray[np.generic], wants: bool = True) -> "Tensor":
         return torch.tensor(array.astype(dtype), requires_grad=wants)

@@ -13,8 +13,6 @@ from training_runs import prepared, problem
 
 import pymps
 
-pytest.importorskip("torch", reason="comparing with PyTorch needs torch==2.13.0")
-
 KINDS = (LSTM, GRU, SingleGate)
 
 

@@ -17,8 +17,6 @@ from training_runs import prepared, problem
 import pymps
 from pymps import MatrixId
 
-pytest.importorskip("torch", reason="comparing with PyTorch needs torch==2.13.0")
-
 # ---- What lives on one command buffer alone ----
 
 
