@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from copies import Copies
 from hypothesis import settings
 
 import pymps
@@ -26,3 +27,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "device" in metafunc.fixturenames:
         devices = pymps.devices()
         metafunc.parametrize("device", devices, ids=[device.backend for device in devices], scope="session")
+
+
+@pytest.fixture
+def copies(monkeypatch: pytest.MonkeyPatch) -> Copies:
+    return Copies(monkeypatch)
