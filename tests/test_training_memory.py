@@ -1,5 +1,6 @@
 """Arrays in buffers of the device are used in place by training layers, others by way of one copy."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from bad_input import expect, f32
 from copies import Copies
-from models import Float32, allocated_size, assert_allocated, lstm, sequence
+from models import Float32, allocated_size, assert_allocated, lstm, run_child, sequence
 from test_zero_copy import strided
 from training_models import training_layer
 
@@ -234,3 +235,45 @@ def test_a_tape_takes_memory_for_its_steps_alone(device: pymps.Device) -> None:
     long, short = size_of_tape(40), size_of_tape(10)
     assert long <= 40 * 32 * 64 * 4 * 10  # at most ten numbers for each output
     assert 0 < short < long / 2
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="the limit is Linux's")
+def test_a_pass_that_fails() -> None:
+    """For want of memory at run time: an error wherever its results are asked for, and the next pass runs."""
+    run_child("""
+import os, resource, numpy as np, pymps
+device = pymps.Device("portable")
+outputs, rows = 1 << 8, 1 << 12
+weights = np.ones((4 * outputs, 1), np.float32), np.ones((4 * outputs, outputs), np.float32)
+layer = pymps.MatrixTrainingLayer(device, pymps.LSTMDescriptor.from_arrays(*weights))
+x, y, dy = device.zeros((1, rows, 1)), device.zeros((1, rows, outputs)), device.zeros((1, rows, outputs))
+before = dict(layer.weights)
+gradients = layer.weight_gradients()
+queue = device.new_command_queue()
+warm, work = queue.command_buffer(), queue.command_buffer()
+warm.commit()
+warm.wait_until_completed()
+tape = layer.encode_forward_sequence(work, x, y)
+(state,) = layer.encode_gradient_sequence(work, tape, dy, weight_gradients=gradients)
+limits = resource.getrlimit(resource.RLIMIT_AS)
+size = int(open("/proc/self/statm").read().split()[0]) * os.sysconf("SC_PAGESIZE")
+resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 20), limits[1]))
+work.commit()
+failures = []
+for use in (
+    work.wait_until_completed,
+    tape.state.recurrent_output,
+    state.memory_cell,
+    lambda: layer.gradient(tape, dy),
+    lambda: layer.forward(x, tape.state),
+):
+    try:
+        use()
+    except pymps.CommandBufferError as error:
+        failures.append(error.code)
+resource.setrlimit(resource.RLIMIT_AS, limits)
+assert failures == [8] * 5, failures
+again, tape = layer.forward(x)
+layer.gradient(tape, dy)
+assert all((array == before[name]).all() for name, array in layer.weights.items())
+""")

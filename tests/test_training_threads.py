@@ -1,6 +1,7 @@
 """Training in several threads: of layers of their own, of one layer; the threads of the CPU, which change no bit."""
 
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from bad_input import f32
 from checking import descriptor
 from command_buffers import finish
-from models import sequence
+from models import Float32, sequence
 from reference import GRU, LSTM, Layer, SingleGate
 from test_threads import in_threads
 from training_models import reference_layer, training_layer, training_problem
@@ -20,12 +21,27 @@ UI = MatrixId.LSTM_INPUT_GATE_RECURRENT_WEIGHTS
 COUNT = 4
 
 
-def passes(layer: pymps.MatrixTrainingLayer, seed: int) -> list[Any]:
-    """What a forward and a gradient pass make, of arrays whose size depends on the seed."""
-    x, dy = sequence(3 + seed, 1 + seed, 3, seed), sequence(3 + seed, 1 + seed, 5, seed)
-    y, tape = layer.forward(x)
-    dx, gradients = layer.gradient(tape, dy)
-    return [y, dx, tape.state.recurrent_output(), tape.state_gradient.memory_cell(), *gradients.values()]
+@dataclass
+class Arrays:
+    """Of ordinary memory, so that calls copy through memory of the layer's; of sizes that depend on the seed."""
+
+    x: Float32
+    dy: Float32
+    y: Float32
+    dx: Float32
+
+
+def arrays(seed: int) -> Arrays:
+    x, dy = sequence(20 + seed, 16 + seed, 3, seed), sequence(20 + seed, 16 + seed, 5, seed)
+    return Arrays(x, dy, np.empty_like(dy), np.empty_like(x))
+
+
+def passes(layer: pymps.MatrixTrainingLayer, arrays: Arrays) -> list[Any]:
+    """What a forward and a gradient pass make."""
+    _, tape = layer.forward(arrays.x, out=arrays.y)
+    _, gradients = layer.gradient(tape, arrays.dy, source_gradient=arrays.dx)
+    states = [tape.state.recurrent_output(), tape.state_gradient.memory_cell()]
+    return [arrays.y, arrays.dx, *states, *gradients.values()]
 
 
 def assert_same(found: list[Any], expected: list[Any]) -> None:
@@ -41,11 +57,13 @@ def test_passes_in_many_threads(device: pymps.Device, shared: bool) -> None:
     """Of a layer for each thread, or of one for all."""
     one = training_layer(device)
     layers = [one if shared else training_layer(device) for _ in range(COUNT)]
-    expected = [passes(training_layer(device), seed) for seed in range(COUNT)]
+    expected = [passes(training_layer(device), arrays(seed)) for seed in range(COUNT)]
 
     def work(index: int) -> None:
-        for _ in range(25):
-            assert_same(passes(layers[index], index), expected[index])
+        own = arrays(index)
+        for _ in range(20):
+            own.y[...] = own.dx[...] = 0
+            assert_same(passes(layers[index], own), expected[index])
 
     in_threads(COUNT, work)
 
