@@ -1,7 +1,7 @@
 """What of training outlives what, garbage in any order, and that nothing is left."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,16 +11,6 @@ from test_threads import SETUP
 from training_models import training_layer
 
 import pymps
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick_collections() -> Iterator[None]:
-    """That look at what these tests make alone."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
 
 SIZES = 64, 128  # whose weights are far above the noise of what is allocated
 
