@@ -35,8 +35,11 @@ NUMBERS = $(patsubst %,tests/test_%.py,lstm gru single_gate neurons precision qu
                                        bidirectional_numbers archived_numbers image_numbers image_sequences \
                                        image_bidirectional)
 
-.PHONY: demo train-demo image-demo test test-targets test-neon bench bench-breakdown bench-jitter bench-c bench-check \
-        bench-baseline bench-plot lint format check-apple debug asan tsan build clean
+# Of `make test`, the longest first.
+PARTS = test-inline test-neon test-async test-private test-targets test-bench
+
+.PHONY: demo train-demo image-demo test $(PARTS) $(TARGETS:%=test-%) bench bench-breakdown bench-jitter bench-c \
+        bench-check bench-baseline bench-plot lint format check-apple debug asan tsan build clean
 .DELETE_ON_ERROR:
 
 build: $(BUILT)
@@ -50,18 +53,31 @@ train-demo: $(BUILT) $(VENV)/.demo
 image-demo: $(BUILT) $(VENV)/.demo
 	$(PYTHON) examples/moving_digits/predict.py --output build/moving_digits.png
 
-# Inline, asynchronous, and with storage that the CPU can't see; then each benchmark once, untimed.
+# Inline, asynchronous, and with storage that the CPU can't see; each benchmark once, untimed. The parts run side by side,
+# as many as there are cores, and each shows its output when it ends.
 test: $(BUILT) $(VENV)/.test $(VENV)/.demo
-	$(PYTHON) -m pytest bench --benchmark-disable --quiet
-	PYMPS_PORTABLE_ASYNC=1 $(PYTHON) -m pytest tests -m "not modeless"
-	PYMPS_PORTABLE_PRIVATE=1 $(PYTHON) -m pytest tests -m "not modeless"
-	$(MAKE) --no-print-directory test-targets test-neon
+	$(MAKE) --no-print-directory --jobs=$$(getconf _NPROCESSORS_ONLN) $(SYNC) $(PARTS)
+
+# The make of a Mac is older than this option.
+SYNC = $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+test-inline: $(BUILT) $(VENV)/.test
 	$(PYTHON) -m pytest tests
 
-test-targets: $(BUILT) $(VENV)/.test
-	@set -e; for target in $(TARGETS); do export PYMPS_PORTABLE_TARGET=$$target; \
-	    if $(PYTHON) -c 'import pymps; pymps.Device("portable")' 2>/dev/null; then $(PYTHON) -m pytest $(NUMBERS); \
-	    else echo "skipped: the numbers on $$target, which this machine lacks"; fi; done
+test-async: $(BUILT) $(VENV)/.test
+	PYMPS_PORTABLE_ASYNC=1 $(PYTHON) -m pytest tests -m "not modeless"
+
+test-private: $(BUILT) $(VENV)/.test
+	PYMPS_PORTABLE_PRIVATE=1 $(PYTHON) -m pytest tests -m "not modeless"
+
+test-bench: $(BUILT) $(VENV)/.test
+	$(PYTHON) -m pytest bench --benchmark-disable --quiet
+
+test-targets: $(TARGETS:%=test-%)
+$(TARGETS:%=test-%): test-%: $(BUILT) $(VENV)/.test
+	@export PYMPS_PORTABLE_TARGET=$*; \
+	if $(PYTHON) -c 'import pymps; pymps.Device("portable")' 2>/dev/null; then $(PYTHON) -m pytest $(NUMBERS); \
+	else echo "skipped: the numbers on $*, which this machine lacks"; fi
 
 test-neon: build/.packages
 	$(MAKE) --no-print-directory -C native test-neon WERROR=1

@@ -9,6 +9,9 @@ NEON_ENGINE := $(ENGINE:%.cc=$(NEON_BUILD)/%.o)
 NEON_TESTS := $(patsubst ../tests/native/%.cc,$(NEON_BUILD)/tests/%,\
                 $(filter-out %/engine_team_test.cc,$(wildcard ../tests/native/*.cc)))
 
+# Unless a make above shares its jobs.
+NEON_JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,--jobs=$$(nproc))
+
 .PHONY: test-neon run-neon $(NEON_TESTS:%=%.run)
 ifneq ($(HOST),Linux)
 test-neon:
@@ -19,7 +22,7 @@ test-neon:
 else
 test-neon:
 	@./neon.sh $(NEON_SYSROOT); status=$$?; if test $$status = 0; then \
-	    $(MAKE) --no-print-directory --jobs=$$(nproc) run-neon; else test $$status = 77; fi
+	    $(MAKE) --no-print-directory $(NEON_JOBS) run-neon; else test $$status = 77; fi
 endif
 
 run-neon: $(NEON_TESTS:%=%.run)

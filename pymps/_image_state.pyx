@@ -120,4 +120,4 @@ cdef int check_image_state(object layer, object state, tuple extent, CommandBuff
     came = given.number_of_images, given.height, given.width
     if given.layer is layer and came != extent:
         raise ValueError(f"state: (number_of_images, height, width) is {came}, expected {extent}")
-    return given.check_start(layer, command_buffer)
+    return given.check_start("state", layer, command_buffer)

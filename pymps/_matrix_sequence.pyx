@@ -98,7 +98,7 @@ cdef class MatrixSequence(Sequence):
         return make_sequence(name, np.split(rows, ends[:len(ends) - 1], axis=1), True)
 
     cdef int check_state(self, object layer, object state, CommandBuffer command_buffer) except -1:
-        return check_state(layer, state, self.rows, command_buffer)
+        return check_state("state", layer, state, self.rows, command_buffer)
 
     cdef object new_state(self, object layer, pymps_state *handle, CommandBuffer command_buffer):
         return make_state(layer, handle, self.rows, command_buffer)

@@ -17,11 +17,11 @@ cdef class Optimizer:
         if type(self) is Optimizer:
             raise TypeError("Optimizer: made by its derived classes alone")
         self.layer = layer
-        self.trainer = layer.trainer
+        self.trainer, self.training = layer.trainer, layer.trainer.training
 
     def __dealloc__(self):
-        if self.trainer is not None:
-            self.trainer.training.optimizer_release(self.handle)
+        if self.training != NULL:
+            self.training.optimizer_release(self.handle)
 
     cdef int _describe(self, object learning_rate, object rescale, object clip, object regularization_type,
                       object regularization_scale) except -1:
@@ -129,11 +129,11 @@ cdef class Optimizer:
         cdef pymps_error error
         cdef pymps_status status
         command_buffer.begin()
-        self.trainer.version += 1
         with nogil:
             status = self.trainer.training.optimizer_encode(
                 self.handle, command_buffer.handle, gradients.handle, layer.weights.handle, &error)
         command_buffer.end(status, &error)
+        self.trainer.version += 1
 
     def __reduce__(self):
         raise TypeError(f"{type(self).__name__}: belongs to a device, expected no copies and pickles")

@@ -10,7 +10,7 @@ cdef class State:
 
     cdef State made(self, object layer, pymps_state *handle, CommandBuffer command_buffer)
     # Raises unless work of `layer` on `command_buffer`, or work that begins now (None), may start from it.
-    cdef int check_start(self, object layer, CommandBuffer command_buffer) except -1
+    cdef int check_start(self, str name, object layer, CommandBuffer command_buffer) except -1
     # The index, after checking that there is such a layer and that the CPU may look at it.
     cdef size_t checked_index(self, object layer_index) except? 0
     cdef bint _is_complete(self) except -1
@@ -31,7 +31,7 @@ cdef class NewStates:
 
 
 cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch, CommandBuffer command_buffer=*)
-cdef int check_state(object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=*) except -1
+cdef int check_state(str name, object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=*) except -1
 cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count)
 # Raises the error that `status` stands for, unless it is PYMPS_OK.
 cdef int check_cell(pymps_status status, const pymps_error *error, size_t index, pymps_state_matrix which) except -1

@@ -67,14 +67,14 @@ cdef class State:
             raise RuntimeError("the state's command buffer has not completed, expected a wait for it before")
         return index
 
-    cdef int check_start(self, object layer, CommandBuffer command_buffer) except -1:
+    cdef int check_start(self, str name, object layer, CommandBuffer command_buffer) except -1:
         if self.layer is not layer:
-            raise ValueError("state: of another layer, expected one of this layer")
+            raise ValueError(f"{name}: of another layer, expected one of this layer")
         if self.is_temporary:
             if command_buffer is not self._command_buffer:
-                raise ValueError("state: temporary, expected use on the command buffer that makes it alone")
+                raise ValueError(f"{name}: temporary, expected use on the command buffer that makes it alone")
         elif command_buffer is None and not self._is_complete():
-            raise RuntimeError("state: its command buffer has not completed, expected a wait for it before")
+            raise RuntimeError(f"{name}: its command buffer has not completed, expected a wait for it before")
         return 0
 
     cdef bint _is_complete(self) except -1:
@@ -160,12 +160,13 @@ cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t bat
     return state
 
 
-cdef int check_state(object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=None) except -1:
+cdef int check_state(str name, object layer, object state, Py_ssize_t batch,
+                     CommandBuffer command_buffer=None) except -1:
     if not isinstance(state, RecurrentState):
-        raise TypeError(f"state: {describe(state)}, expected a RecurrentState or None")
+        raise TypeError(f"{name}: {describe(state)}, expected a RecurrentState or None")
     if (<RecurrentState>state).layer is layer and (<RecurrentState>state).batch != batch:
-        raise ValueError(f"state: {(<RecurrentState>state).batch} rows, expected {batch}")
-    return (<RecurrentState>state).check_start(layer, command_buffer)
+        raise ValueError(f"{name}: {(<RecurrentState>state).batch} rows, expected {batch}")
+    return (<RecurrentState>state).check_start(name, layer, command_buffer)
 
 
 cdef int check_cell(pymps_status status, const pymps_error *error, size_t index, pymps_state_matrix which) except -1:

@@ -179,7 +179,7 @@ cdef class Stream(StepStream):
         return self._y
 
     cdef int _check_state(self, object state) except -1:
-        return check_state(self.layer, state, self.batch)
+        return check_state("state", self.layer, state, self.batch)
 
     cdef object _new_state(self, pymps_state *handle):
         return make_state(self.layer, handle, self.batch)

@@ -6,6 +6,7 @@ from pymps._trainer cimport Trainer
 
 cdef class NativeTape:
     cdef Trainer trainer
+    cdef const pymps_training_functions *training  # the trainer may go first where garbage is collected
     cdef pymps_training_tape *handle  # owned
     cdef CommandBuffer command_buffer # that makes it; None: complete
     cdef size_t version               # of the weights that it belongs to

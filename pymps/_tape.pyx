@@ -11,8 +11,8 @@ cdef class NativeTape:
     """The tape of a whole pass, which its parts own together."""
 
     def __dealloc__(self):
-        if self.trainer is not None:
-            self.trainer.training.training_tape_release(self.handle)
+        if self.training != NULL:
+            self.training.training_tape_release(self.handle)
 
 
 @cython.final
@@ -133,7 +133,7 @@ cdef class Tape:
 
 cdef Tape make_tape(object layer, Trainer trainer, MatrixSequence x, CommandBuffer command_buffer):
     cdef NativeTape native = NativeTape.__new__(NativeTape)
-    native.trainer = trainer
+    native.trainer, native.training = trainer, trainer.training
     native.command_buffer = command_buffer
     native.version = trainer.version
     cdef Tape tape = Tape.__new__(Tape, made_here)

@@ -32,7 +32,7 @@ cdef class TrainingLayer:
         is_diagonal = getattr(descriptor, "memory_weights_are_diagonal", False)
         self.device = device
         self._template = descriptor._without_sources()
-        self.weights = new_weights()
+        self.weights = new_weights(device)
         self.trainer = make_trainer(device, native, is_diagonal, failures, &self.weights.handle)
         self.weights.trainer = self.trainer
         self._neurons = {name: source.neuron for name, source in native.sources.items()}
@@ -47,7 +47,7 @@ cdef class TrainingLayer:
         cdef Sequence target
         cdef State initial = None
         if state is not None:
-            check_state(self, state, source.rows, None)
+            check_state("state", self, state, source.rows, None)
             initial = state
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         if out is None:
@@ -76,7 +76,7 @@ cdef class TrainingLayer:
         cdef MatrixSequence dy_sequence = sources.checked_like("dy", dy, self.output_feature_channels)
         cdef MatrixSequence dx_sequence = self._new_or_checked_dx(sources, source_gradient)
         if state_gradient is not None:
-            check_state(self, state_gradient, sources.rows, None)
+            check_state("state_gradient", self, state_gradient, sources.rows, None)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef WeightGradients gradients = self._checked_gradients(weight_gradients, adds)
@@ -109,7 +109,7 @@ cdef class TrainingLayer:
         check_overlap(source, [target])
         self._check_command_buffer(command_buffer)
         if state is not None:
-            check_state(self, state, source.rows, command_buffer)
+            check_state("state", self, state, source.rows, command_buffer)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef bint states_end = checked_bool("states_are_temporary", states_are_temporary)
         cdef bint tape_ends = checked_bool("tape_is_temporary", tape_is_temporary)
@@ -145,7 +145,7 @@ cdef class TrainingLayer:
             dx_sequence.locate_in_place(self.device)
         dy_sequence.locate_in_place(self.device)
         if state_gradient is not None:
-            check_state(self, state_gradient, sources.rows, command_buffer)
+            check_state("state_gradient", self, state_gradient, sources.rows, command_buffer)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef bint states_end = checked_bool("states_are_temporary", states_are_temporary)
@@ -176,17 +176,17 @@ cdef class TrainingLayer:
         if not writes and not array.flags.writeable:
             raise ValueError("array: read-only, expected a writable array")
         rows = array if array.ndim == 2 else array[np.newaxis]
-        cdef MatrixSequence place = checked_input("array", [rows], rows.shape[1])
+        cdef MatrixSequence place = checked_input("array", rows[np.newaxis], rows.shape[1])
         place.locate_in_place(self.device)
         cdef pymps_error error
         cdef pymps_status status
         command_buffer.begin()
-        self.trainer.version += writes and matrices is self.weights
         with nogil:
             status = self.trainer.training.training_layer_encode_copy(
                 self.trainer.handle, command_buffer.handle, matrices.handle, native_id, place.matrices, 0, 0,
                 writes, &error)
         command_buffer.end(status, &error)
+        self.trainer.version += writes and matrices is self.weights
         return 0
 
     # ---- States ----

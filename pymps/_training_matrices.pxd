@@ -1,10 +1,12 @@
 from pymps._command_buffer cimport CommandBuffer
+from pymps._device cimport Device
 from pymps._native cimport *
 from pymps._trainer cimport Trainer
 
 
 cdef class TrainingMatrices:
     cdef Trainer trainer
+    cdef const pymps_training_functions *training  # the trainer may go first where garbage is collected
     cdef pymps_training_matrices *handle  # owned
     cdef CommandBuffer _command_buffer    # that temporary ones live on; else None
 
@@ -22,7 +24,8 @@ cdef class WeightGradients(TrainingMatrices):
     pass
 
 
-cdef TrainingWeights new_weights()
+# Without weights yet.
+cdef TrainingWeights new_weights(Device device)
 cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer command_buffer)
 # One array in a buffer of the device, as a matrix.
 cdef pymps_matrix matrix_of(object array) except *

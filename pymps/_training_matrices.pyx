@@ -23,8 +23,8 @@ cdef class TrainingMatrices:
             raise TypeError(f"{type(self).__name__}: made by a MatrixTrainingLayer, not by a call")
 
     def __dealloc__(self):
-        if self.trainer is not None:
-            self.trainer.training.training_matrices_release(self.handle)
+        if self.training != NULL:
+            self.training.training_matrices_release(self.handle)
 
     cdef object checked_id(self, str name, object matrix_id):
         member = checked_member(name, matrix_id, MatrixId)
@@ -132,23 +132,33 @@ cdef class WeightGradients(TrainingMatrices):
 Mapping.register(TrainingMatrices)
 
 
-cdef TrainingWeights new_weights():
-    return TrainingWeights.__new__(TrainingWeights, made_here)
+cdef TrainingWeights new_weights(Device device):
+    cdef TrainingWeights weights = TrainingWeights.__new__(TrainingWeights, made_here)
+    weights.training = device.native.training
+    return weights
 
 
 cdef WeightGradients make_gradients(Trainer trainer, object dtype, CommandBuffer command_buffer):
-    if dtype not in (np.float32, np.float16):
-        raise TypeError(f"dtype: {dtype!r}, expected float32 or float16")
-    cdef pymps_data_type data_type = PYMPS_FLOAT32 if dtype == np.float32 else PYMPS_FLOAT16
+    cdef pymps_data_type data_type = checked_data_type(dtype)
     cdef pymps_command_buffer *native = NULL if command_buffer is None else command_buffer.handle
     cdef WeightGradients gradients = WeightGradients.__new__(WeightGradients, made_here)
     cdef pymps_error error
     with nogil:
         check(trainer.training.training_gradients_create(trainer.handle, data_type, native, &gradients.handle, &error),
               &error)
-    gradients.trainer = trainer
+    gradients.trainer, gradients.training = trainer, trainer.training
     gradients._command_buffer = command_buffer
     return gradients
+
+
+cdef pymps_data_type checked_data_type(object dtype) except *:
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked not in (np.float32, np.float16):
+        raise TypeError(f"dtype: {dtype!r}, expected float32 or float16")
+    return PYMPS_FLOAT32 if checked == np.float32 else PYMPS_FLOAT16
 
 
 cdef pymps_matrix matrix_of(object array) except *:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import reference as ref
 from reference import GRU, LSTM, Array, Gate, Layer, Neuron
 
@@ -102,6 +103,13 @@ class Gradients:
     weights: dict[tuple[str, str], Array] = field(default_factory=dict)
 
 
+def parts(found: Gradients) -> dict[str, Array]:
+    """Each array by a name."""
+    lists = {f"{name}[{step}]": m for name in ("y", "dx") for step, m in enumerate(getattr(found, name))}
+    states = {name: getattr(found, name) for name in ("h1", "c1", "dh0", "dc0")}
+    return {**lists, **states, **{f"d{letter} of {gate}": m for (gate, letter), m in found.weights.items()}}
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a gradient is taken of. Rows never grow with time."""
@@ -117,7 +125,7 @@ class Problem:
 
 
 def gradients(problem: Problem, dtype: str = "float64") -> Gradients:
-    import torch
+    torch = pytest.importorskip("torch", reason="comparing with PyTorch needs torch==2.13.0")
 
     def tensor(array: npt.NDArray[np.generic], wants: bool = True) -> "Tensor":
         return torch.tensor(array.astype(dtype), requires_grad=wants)

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pytest
 import reference as ref
 import strategies
-from autograd import Gradients, Problem, gradients
+from autograd import Gradients, Problem, gradients, parts
 from checking import descriptor
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from reference import GRU, Array, Layer
-from training_models import matrix_id, trained_arrays, training_layer
+from reference import GRU, Layer
+from training_models import cell, matrix_id, state_arrays, trained_arrays, training_layer
 
 import pymps
 
@@ -52,15 +52,6 @@ def problems(draw: st.DrawFn) -> Problem:
     )
 
 
-def state_arrays(state: pymps.RecurrentState, layer: Layer) -> tuple[Array, Array]:
-    h = state.recurrent_output().astype(np.float64)
-    return h, state.memory_cell().astype(np.float64) if layer.cells else np.zeros((len(h), 0))
-
-
-def cell(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:
-    return values if values.shape[1] else None
-
-
 def layer_gradients(layer: pymps.MatrixTrainingLayer, problem: Problem) -> Gradients:
     """The same by pymps."""
     start = layer.state(problem.h0, cell(problem.c0)) if problem.h0.any() else None
@@ -72,12 +63,6 @@ def layer_gradients(layer: pymps.MatrixTrainingLayer, problem: Problem) -> Gradi
     dh0, dc0 = state_arrays(tape.state_gradient, problem.layer)
     named = {name: weights[matrix_id(problem.layer, *name)].astype(np.float64) for name in problem.weights}
     return Gradients(y, h1, c1, dx, dh0, dc0, named)
-
-
-def parts(found: Gradients) -> dict[str, Array]:
-    lists = {f"{name}[{step}]": m for name in ("y", "dx") for step, m in enumerate(getattr(found, name))}
-    states = {name: getattr(found, name) for name in ("h1", "c1", "dh0", "dc0")}
-    return {**lists, **states, **{f"d{letter} of {gate}": m for (gate, letter), m in found.weights.items()}}
 
 
 def assert_gradients(actual: Gradients, problem: Problem) -> None:

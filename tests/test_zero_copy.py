@@ -5,31 +5,13 @@ import mmap
 import weakref
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from copies import Copies
 from models import Float32, allocated_size, assert_allocated, layer, sequence
 
 import pymps
 
 PAGE = mmap.PAGESIZE
-
-
-class Copies:
-    """Counts what the package copies."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count = 0
-        self.copyto = np.copyto
-        monkeypatch.setattr(np, "copyto", self)
-
-    def __call__(self, destination: npt.NDArray[np.generic], source: npt.NDArray[np.generic]) -> None:
-        self.count += 1
-        self.copyto(destination, source)
-
-
-@pytest.fixture
-def copies(monkeypatch: pytest.MonkeyPatch) -> Copies:
-    return Copies(monkeypatch)
 
 
 # ---- Arrays over buffers ----

@@ -28,8 +28,8 @@ inline size_t RoundUp(size_t size, size_t multiple) {
 }
 
 /* From half a huge page on. Where so much memory is read from end to end, small pages cost more than the memory: they
- * lie unevenly over the sets of a second-level cache that has room for all of them (1.5 MB: 5 % more time, in places 15
- * %), and reading 25 MB that other work has pushed out of the caches takes twice as long (Sapphire Rapids, virtual). */
+ * lie unevenly over the sets of a second-level cache that has room for all of them (1.5 MB: 5 to 15 % more time), and
+ * reading 25 MB that other work has pushed out of the caches takes twice as long (Sapphire Rapids, virtual). */
 inline constexpr size_t kLeastHugeBytes = size_t{1} << 20;
 
 /* Fresh memory in huge pages, where the system has any to give; null when memory runs out. */

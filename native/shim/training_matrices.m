@@ -115,6 +115,7 @@ static pymps_status check_copy(const pmp_call *call, const pymps_training_layer 
                                const pymps_training_matrices *matrices, pymps_matrix_id matrix_id,
                                const pymps_matrix *matrix, size_t first_row, size_t first_column) {
     const pmp_training *training = layer->training;
+    PMP_CHECK(matrices->command_buffer == nil, call, "matrices: temporary, expected ones that last");
     PMP_TRY(pmp_training_matrices_check(call, "matrices", matrices, training, matrices->are_gradients, nil));
     bool is_known = (size_t)matrix_id < PMP_MATRIX_ID_COUNT && training->table.weights[matrix_id].rows > 0;
     PMP_CHECK(is_known, call, "matrix_id: %d, expected that of weights which the layer's descriptor has",

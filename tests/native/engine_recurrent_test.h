@@ -301,11 +301,14 @@ template <class RandomLayer> void TestTeams() {
         {pymps_engine_team_create(2), pymps_engine_team_destroy},
         {pymps_engine_team_create(3), pymps_engine_team_destroy}};
     const Shape shapes[] = {{40, 300, true}, {250, 130, true}, {70, 33, true}, {32, 32, true}, {300, 400, true}};
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 20; ++i) {
         const RandomLayer layer(shapes[i % 5]);
         const Subject subject = layer.Subject();
         Sequence sequence;
-        RandomSequence(subject, 1 + Below(12), i % 2 ? 1 + Below(9) : 13 + Below(80), &sequence);
+        if (i % 2)
+            RandomSequence(subject, 1 + Below(12), 1 + Below(9), &sequence);
+        else
+            RandomSequence(subject, 1 + Below(3), 13 + Below(80), &sequence); // each step by itself: few tell as much
         pymps_engine_layer *made = subject.create();
         const Results alone = Run(made, subject, sequence, sequence.rows.size());
         for (const auto &team : teams) {

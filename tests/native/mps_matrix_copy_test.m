@@ -244,6 +244,28 @@ static void test_temporary_sources(void) {
     CHECK(memcmp(matrix_row(to, 3), matrix_row(from, 0), 24) == 0);
 }
 
+/// One kernel's read is one, whatever the vector is read for.
+static void test_temporary_indices(void) {
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    MPSVectorDescriptor *descriptor = [MPSVectorDescriptor vectorDescriptorWithLength:3 dataType:MPSDataTypeUInt32];
+    MPSTemporaryVector *zeros = [MPSTemporaryVector temporaryVectorWithCommandBuffer:commandBuffer
+                                                                          descriptor:descriptor];
+    MPSMatrix *from = make_filled(3, 2, 8), *to = make_matrix(3, 2);
+    MPSMatrixCopyDescriptor *copies =
+        [MPSMatrixCopyDescriptor descriptorWithSourceMatrix:from
+                                          destinationMatrix:to
+                                                    offsets:(MPSMatrixCopyOffsets){0, 0, 0, 0}];
+    [make_copy(NO, NO) encodeToCommandBuffer:commandBuffer
+                              copyDescriptor:copies
+                           rowPermuteIndices:zeros
+                            rowPermuteOffset:0
+                        columnPermuteIndices:zeros
+                         columnPermuteOffset:0];
+    CHECK(zeros.readCount == 0);
+    run(commandBuffer);
+    CHECK(matrix_row(to, 0)[0] != 0 && matrix_row(to, 2)[1] == 0); // all elements went to the first
+}
+
 int main(void) {
     void (*const tests[])(void) = {
         test_blocks,
@@ -253,6 +275,7 @@ int main(void) {
         test_refused,
         test_copies_and_archives,
         test_temporary_sources,
+        test_temporary_indices,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -117,6 +117,24 @@ static void test_temporary_gradients(void) {
     CHECK([matrix_numbers(o.values) isEqual:before]); // temporaries are zeros at first
 }
 
+/// One kernel's read is one, whatever the matrix is read for.
+static void test_temporary_values_as_gradients(void) {
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    MPSMatrixDescriptor *descriptor = [MPSMatrixDescriptor matrixDescriptorWithRows:kRows2
+                                                                            columns:kColumns
+                                                                           rowBytes:kColumns * 4
+                                                                           dataType:MPSDataTypeFloat32];
+    MPSTemporaryMatrix *zeros = [MPSTemporaryMatrix temporaryMatrixWithCommandBuffer:commandBuffer
+                                                                    matrixDescriptor:descriptor];
+    MPSNNOptimizer *sgd = [[[MPSNNOptimizerStochasticGradientDescent alloc] initWithDevice:device
+                                                                              learningRate:0.5f] autorelease];
+    const Operands o = {.gradient = zeros, .values = zeros, .result = make_operand(MPSDataTypeFloat32, 0, 4)};
+    encode_sgd(commandBuffer, sgd, &o);
+    CHECK(zeros.readCount == 0);
+    run(commandBuffer);
+    CHECK([matrix_numbers(o.result) isEqual:matrix_numbers(make_matrix(kRows2, kColumns))]);
+}
+
 /// As real clients do: weights and moments seen as vectors, one optimizer for each, gradients that are never cleared,
 /// and all of a batch on one command buffer. The loss is linear in y, and so goes down without end.
 static void test_training(void) {
@@ -170,7 +188,13 @@ static void test_training(void) {
 
 int main(void) {
     void (*const tests[])(void) = {
-        test_time_steps, test_defaults, test_copies_and_archives, test_refused, test_temporary_gradients, test_training,
+        test_time_steps,
+        test_defaults,
+        test_copies_and_archives,
+        test_refused,
+        test_temporary_gradients,
+        test_temporary_values_as_gradients,
+        test_training,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -232,6 +232,27 @@ static void test_temporary_sequences(void) {
     CHECK([matrix_numbers(matrix_at(dx, 0)) isEqual:first]);
 }
 
+/// One pass's read is one, also of a matrix that is both x and dL/dy.
+static void test_temporary_sources_as_gradients(void) {
+    set_up(make_single_gate(kOutputs, kOutputs, 14));
+    tapes = [NSMutableArray array];
+    states = nil;
+    id<MTLCommandBuffer> commandBuffer = [queue commandBuffer];
+    MPSMatrixDescriptor *descriptor = [MPSMatrixDescriptor matrixDescriptorWithRows:2
+                                                                            columns:kOutputs
+                                                                           rowBytes:kOutputs * sizeof(float)
+                                                                           dataType:MPSDataTypeFloat32];
+    MPSTemporaryMatrix *both = [MPSTemporaryMatrix temporaryMatrixWithCommandBuffer:commandBuffer
+                                                                   matrixDescriptor:descriptor];
+    x = @[ both ];
+    both.readCount = 2;
+    encode_forward(commandBuffer, x, @[ make_matrix(2, kOutputs) ], nil, weights);
+    CHECK(both.readCount == 1);
+    encode_gradient(commandBuffer, tapes, nil, x, @[ make_matrix(2, kOutputs) ], nil);
+    CHECK(both.readCount == 0);
+    run(commandBuffer);
+}
+
 /// States outlive the layer and the arrays; their memory is used again only when the last of a pass has gone.
 static void test_life_of_training_states(void) {
     run(begin(make_lstm(kInputs, kOutputs, NO, 15)));
@@ -277,7 +298,7 @@ int main(void) {
     void (*const tests[])(void) = {
         test_refused_forward_passes,  test_refused_states, test_refused_gradient_passes,
         test_refused_makers,          test_temporaries,    test_temporary_sequences,
-        test_life_of_training_states, test_archives,
+        test_life_of_training_states, test_archives,       test_temporary_sources_as_gradients,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

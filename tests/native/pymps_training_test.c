@@ -1,282 +1,297 @@
-/* The C interface of training: passes against double arithmetic and its differences, weights in and out, optimizers. */
-#include "pymps_network.h"
+/* The C interface: training layers of all kinds, weights in and out, optimizers, against double precision. */
+#include "pymps_training_cells.h"
 
-/* ---- In double arithmetic ---- */
+static pymps_device *device;
+static const pymps_training_functions *training;
 
-/* The loss is the sum of dy * y; `y` is wanted where it is not NULL. */
-static double loss(const network *n, const double *inputs, double *y) {
-    const float *dy = api->buffer_contents(n->dy);
-    double sum = 0;
-    for (size_t row = 0; row < ROWS; row++) {
-        double h[OUTPUTS] = {0}, c[OUTPUTS] = {0};
-        for (size_t step = 0; step < STEPS; step++) {
-            size_t place = step * STEP_OUTPUTS + row * OUTPUTS;
-            lstm_step(&n->lstm, inputs + step * STEP_INPUTS + row * INPUTS, h, c);
-            for (size_t o = 0; o < OUTPUTS; o++) {
-                sum += dy[place + o] * h[o];
-                if (y != NULL)
-                    y[place + o] = h[o];
-            }
-        }
-    }
-    return sum;
+/* What passes read and write. */
+typedef struct arrays {
+    pymps_matrix x[STEPS], y[STEPS], dy[STEPS], dx[STEPS];
+    pymps_state *start, *end;
+} arrays;
+
+static arrays make_arrays(pymps_training_layer *layer, const cell *cell) {
+    arrays made;
+    steps_buffer(device, INPUTS, x, made.x);
+    steps_buffer(device, OUTPUTS, NULL, made.y);
+    steps_buffer(device, OUTPUTS, dy, made.dy);
+    steps_buffer(device, INPUTS, NULL, made.dx);
+    const float *c = cell->has_memory_cell ? c0 : NULL, *dc = cell->has_memory_cell ? dc1 : NULL;
+    REQUIRE(training->training_state_create(layer, false, ROWS, h0, c, &made.start, error));
+    REQUIRE(training->training_state_create(layer, true, ROWS, dh1, dc, &made.end, error));
+    return made;
 }
 
-static void inputs_of(const network *n, double *inputs) {
-    for (size_t i = 0; i < STEPS * STEP_INPUTS; i++)
-        inputs[i] = ((const float *)api->buffer_contents(n->x))[i];
+static void release_arrays(arrays *arrays) {
+    api->buffer_release(arrays->x[0].buffer);
+    api->buffer_release(arrays->y[0].buffer);
+    api->buffer_release(arrays->dy[0].buffer);
+    api->buffer_release(arrays->dx[0].buffer);
+    api->state_release(arrays->start);
+    api->state_release(arrays->end);
 }
 
-static const double delta = 1.0 / 1024; /* which leaves a float exact */
-
-static double slope_by_weight(const network *n, float *weight) {
-    double inputs[STEPS * STEP_INPUTS];
-    inputs_of(n, inputs);
-    float before = *weight;
-    *weight = before + (float)delta;
-    double above = loss(n, inputs, NULL);
-    *weight = before - (float)delta;
-    double below = loss(n, inputs, NULL);
-    *weight = before;
-    return (above - below) / (2 * delta);
+static pymps_training_forward forward_of(arrays *arrays, pymps_training_matrices *weights, pymps_state **state) {
+    return (pymps_training_forward){
+        .weights = weights,
+        .steps = STEPS,
+        .sources = arrays->x,
+        .destinations = arrays->y,
+        .state = arrays->start,
+        .state_count = 1,
+        .states = state,
+    };
 }
 
-static double slope_by_input(const network *n, size_t place) {
-    double inputs[STEPS * STEP_INPUTS];
-    inputs_of(n, inputs);
-    inputs[place] += delta;
-    double above = loss(n, inputs, NULL);
-    inputs[place] -= 2 * delta;
-    return (above - loss(n, inputs, NULL)) / (2 * delta);
+static pymps_training_gradient gradient_of(arrays *arrays, pymps_training_matrices *weights, pymps_training_tape *tape,
+                                           pymps_training_matrices *gradients, pymps_state **state) {
+    return (pymps_training_gradient){
+        .weights = weights,
+        .tape = tape,
+        .steps = STEPS,
+        .sources = arrays->x,
+        .dy = arrays->dy,
+        .dx = arrays->dx,
+        .weight_gradients = gradients,
+        .state = arrays->end,
+        .state_count = 1,
+        .states = state,
+    };
 }
 
-/* ---- Weights ---- */
+/* ---- What a layer says of itself ---- */
 
-/* The numbers behind an id, row by row; NULL: the LSTM has none. */
-static float *numbers_of(const network *n, int id, size_t *rows, size_t *columns) {
-    int gate = (id - PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS) / 4, part = (id - PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS) % 4;
-    float *const numbers[] = {n->lstm.w[gate], n->lstm.u[gate], n->lstm.v[gate], n->lstm.b[gate]};
-    *columns = part == 0 ? INPUTS : OUTPUTS;
-    *rows = part == 3 || (part == 2 && n->lstm.memory == MEMORY_DIAGONAL) ? 1 : OUTPUTS;
-    return part == 2 && n->lstm.memory == MEMORY_NONE ? NULL : numbers[part];
-}
-
-static const int first_id = PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS, last_id = PYMPS_LSTM_INPUT_GATE_INPUT_WEIGHTS + 15;
-
-/* Weights or gradients with an id, which live in `numbers` afterwards. */
-static void read_weights(network *n, pymps_training_matrices *matrices, int id, float *numbers) {
-    size_t rows, columns;
-    CHECK(training->training_layer_matrix_shape(n->layer, (pymps_matrix_id)id, &rows, &columns), "no id %d", id);
-    pymps_buffer *buffer = make_buffer(device, rows * columns * sizeof(float), PYMPS_STORAGE_SHARED);
-    pymps_matrix matrix = float_matrix(buffer, 0, rows, columns, columns * sizeof(float));
-    begin(n);
-    REQUIRE(training->training_layer_encode_copy(n->layer, n->commands, matrices, (pymps_matrix_id)id, &matrix, 0, 0,
-                                                 false, error));
-    end(n);
-    memcpy(numbers, api->buffer_contents(buffer), rows * columns * sizeof(float));
-    api->buffer_release(buffer);
-}
-
-static void check_shapes(network *n) {
-    for (int id = first_id; id <= last_id; id++) {
-        size_t rows, columns, wanted_rows, wanted_columns;
-        bool has = training->training_layer_matrix_shape(n->layer, (pymps_matrix_id)id, &rows, &columns);
-        CHECK(has == (numbers_of(n, id, &wanted_rows, &wanted_columns) != NULL), "id %d", id);
-        CHECK(!has || (rows == wanted_rows && columns == wanted_columns), "id %d: %zu x %zu", id, rows, columns);
+static void test_layer(pymps_training_layer *layer, const cell *cell) {
+    pymps_training_layer_info info;
+    training->training_layer_info(layer, &info);
+    CHECK(info.input_feature_channels == INPUTS && info.output_feature_channels == OUTPUTS, "%s: %zu to %zu",
+          cell->name, info.input_feature_channels, info.output_feature_channels);
+    CHECK(info.has_memory_cell == cell->has_memory_cell, "%s", cell->name);
+    CHECK(info.weights_data_type == PYMPS_FLOAT32, "%s: 0x%x", cell->name, (unsigned)info.weights_data_type);
+    for (int id = -1; id <= PYMPS_GRU_OUTPUT_GATE_BIAS_TERMS + 1; id++) {
+        const weight *expected = NULL;
+        for (size_t i = 0; i < cell->weight_count; i++)
+            expected = cell->weights[i].matrix_id == id ? &cell->weights[i] : expected;
+        size_t rows = 0, columns = 0;
+        bool is_there = training->training_layer_matrix_shape(layer, (pymps_matrix_id)id, &rows, &columns);
+        CHECK(is_there == (expected != NULL), "%s, matrix_id %d", cell->name, id);
+        CHECK(rows == (is_there ? expected->rows : 0) && columns == (is_there ? expected->columns : 0),
+              "%s, matrix_id %d: %zu x %zu", cell->name, id, rows, columns);
+        CHECK(training->training_layer_matrix_shape(layer, (pymps_matrix_id)id, NULL, NULL) == is_there, "%d", id);
     }
 }
 
 /* ---- Passes ---- */
 
-static void check_gradients(network *n) {
-    for (int id = first_id; id <= last_id; id++) {
-        size_t rows, columns;
-        float *numbers = numbers_of(n, id, &rows, &columns), gradient[OUTPUTS * OUTPUTS], kept[OUTPUTS * OUTPUTS];
-        if (numbers == NULL)
-            continue;
-        double wanted[OUTPUTS * OUTPUTS], same[OUTPUTS * OUTPUTS];
-        for (size_t i = 0; i < rows * columns; i++) {
-            wanted[i] = slope_by_weight(n, &numbers[i]);
-            same[i] = numbers[i];
-        }
-        read_weights(n, n->gradients, id, gradient);
-        double worst = difference(gradient, wanted, rows * columns);
-        CHECK(worst < 1e-5, "id %d differs by %g", id, worst);
-        read_weights(n, n->weights, id, kept);
-        CHECK(difference(kept, same, rows * columns) == 0, "weights %d", id);
-    }
-    double wanted[STEPS * STEP_INPUTS];
-    for (size_t i = 0; i < STEPS * STEP_INPUTS; i++)
-        wanted[i] = slope_by_input(n, i);
-    double worst = difference(api->buffer_contents(n->dx), wanted, STEPS * STEP_INPUTS);
-    CHECK(worst < 1e-5, "dx differs by %g", worst);
+static void check_forward(const cell *cell, arrays *arrays, pymps_state *state) {
+    double y[Y_COUNT] = {0}, h1[STATE_COUNT], c1[STATE_COUNT], error;
+    float came[STATE_COUNT];
+    run_cell(cell, y, h1, c1);
+    error = difference(api->buffer_contents(arrays->y[0].buffer), y, Y_COUNT); /* 0 where there is no row */
+    CHECK(error < TOLERANCE, "%s: y is off by %g", cell->name, error);
+    read_state(device, state, PYMPS_RECURRENT_OUTPUT, came);
+    error = difference(came, h1, STATE_COUNT);
+    CHECK(error < TOLERANCE, "%s: h is off by %g", cell->name, error);
+    if (!cell->has_memory_cell)
+        return;
+    read_state(device, state, PYMPS_MEMORY_CELL, came);
+    error = difference(came, c1, STATE_COUNT);
+    CHECK(error < TOLERANCE, "%s: c is off by %g", cell->name, error);
 }
 
-/* The state after the last step is the output; a gradient's state is there for each step. */
-static void check_states(network *n, pymps_state *last, pymps_state **gradients) {
-    float numbers[STEP_OUTPUTS];
-    pymps_matrix h, c;
-    REQUIRE(api->state_matrix(last, 0, PYMPS_RECURRENT_OUTPUT, &h, error));
-    REQUIRE(api->matrix_read(device, &h, numbers, error));
-    api->buffer_release(h.buffer);
-    const float *y = (const float *)api->buffer_contents(n->y) + (STEPS - 1) * STEP_OUTPUTS;
-    CHECK(memcmp(numbers, y, sizeof numbers) == 0, "the last state");
-    api->state_release(last);
-    for (size_t step = 0; step < STEPS; step++) {
-        REQUIRE(api->state_matrix(gradients[step], 0, PYMPS_MEMORY_CELL, &c, error));
-        CHECK(c.rows == ROWS && c.columns == OUTPUTS, "%zu x %zu", c.rows, c.columns);
-        api->buffer_release(c.buffer);
-        api->state_release(gradients[step]);
+static void check_gradient(const cell *cell, pymps_training_layer *layer, arrays *arrays,
+                           pymps_training_matrices *gradients, pymps_state *state) {
+    float came[STATE_COUNT], numbers[OUTPUTS * OUTPUTS];
+    check_derivatives(cell, api->buffer_contents(arrays->dx[0].buffer), x, X_COUNT, "dx");
+    read_state(device, state, PYMPS_RECURRENT_OUTPUT, came);
+    check_derivatives(cell, came, h0, STATE_COUNT, "dh0");
+    if (cell->has_memory_cell) {
+        read_state(device, state, PYMPS_MEMORY_CELL, came);
+        check_derivatives(cell, came, c0, STATE_COUNT, "dc0");
+    }
+    for (size_t i = 0; i < cell->weight_count; i++) {
+        const weight *weight = &cell->weights[i];
+        char what[32];
+        snprintf(what, sizeof what, "matrix_id %d", weight->matrix_id);
+        read_matrices(device, layer, gradients, weight, numbers);
+        check_derivatives(cell, numbers, weight->numbers, weight->rows * weight->columns, what);
     }
 }
 
-static void test_passes(void) {
-    for (memory_kind memory = MEMORY_NONE; memory <= MEMORY_FULL; memory++) {
-        network n = network_create(memory);
-        check_shapes(&n);
-        pymps_state *last, *gradients[STEPS];
-        pymps_training_tape *tape;
-        pymps_training_forward forward = forward_of(&n, 1, &last);
-        REQUIRE(training->training_layer_encode_forward(n.layer, n.commands, &forward, &tape, error));
-        pymps_training_gradient gradient = gradient_of(&n, tape, STEPS, gradients);
-        REQUIRE(training->training_layer_encode_gradient(n.layer, n.commands, &gradient, error));
-        end(&n);
-        CHECK(!training->training_tape_is_temporary(tape), "temporary");
-        training->training_tape_release(tape);
-        double inputs[STEPS * STEP_INPUTS], y[STEPS * STEP_OUTPUTS];
-        inputs_of(&n, inputs);
-        loss(&n, inputs, y);
-        double worst = difference(api->buffer_contents(n.y), y, STEPS * STEP_OUTPUTS);
-        CHECK(worst < 1e-5, "y differs by %g", worst);
-        check_gradients(&n);
-        check_states(&n, last, gradients);
-        network_destroy(&n);
-    }
-}
-
-/* A copy of the layer does the second half, from where the first has led. */
-static void test_copies_and_temporaries(void) {
-    network n = network_create(MEMORY_FULL);
-    pymps_training_layer *copy;
-    REQUIRE(training->training_layer_copy(n.layer, &copy, error));
-    pymps_training_matrices *temporary;
-    REQUIRE(training->training_gradients_create(copy, PYMPS_FLOAT16, n.commands, &temporary, error));
-    CHECK(training->training_matrices_is_temporary(temporary), "lasts");
-    CHECK(training->training_matrices_data_type(temporary) == PYMPS_FLOAT16, "type");
-    pymps_state *last, *between;
+/* Both passes on one command buffer. */
+static void test_passes(pymps_training_layer *layer, pymps_training_matrices *weights, const cell *cell,
+                        bool tape_is_temporary) {
+    arrays arrays = make_arrays(layer, cell);
+    pymps_state *after, *before;
     pymps_training_tape *tape;
-    pymps_training_forward forward = forward_of(&n, 1, &last);
-    forward.states_are_temporary = forward.tape_is_temporary = true;
-    REQUIRE(training->training_layer_encode_forward(n.layer, n.commands, &forward, &tape, error));
-    CHECK(training->training_tape_is_temporary(tape) && api->state_is_temporary(last), "lasts");
+    pymps_training_matrices *gradients;
+    REQUIRE(training->training_gradients_create(layer, PYMPS_FLOAT32, NULL, &gradients, error));
+    pymps_command_buffer *commands = make_command_buffer(device);
+    pymps_training_forward forward = forward_of(&arrays, weights, &after);
+    forward.tape_is_temporary = tape_is_temporary;
+    REQUIRE(training->training_layer_encode_forward(layer, commands, &forward, &tape, error));
+    CHECK(training->training_tape_is_temporary(tape) == tape_is_temporary, "%s", cell->name);
+    pymps_training_gradient gradient = gradient_of(&arrays, weights, tape, gradients, &before);
+    REQUIRE(training->training_layer_encode_gradient(layer, commands, &gradient, error));
+    training->training_tape_release(tape);
+    finish(commands);
+    check_forward(cell, &arrays, after);
+    check_gradient(cell, layer, &arrays, gradients, before);
+    api->state_release(after);
+    api->state_release(before);
+    training->training_matrices_release(gradients);
+    release_arrays(&arrays);
+}
 
-    pymps_training_gradient gradient = gradient_of(&n, tape, 1, &between);
-    gradient.first_step = 1, gradient.steps = STEPS - 1;
-    gradient.states_are_temporary = true;
-    gradient.sources++, gradient.dy++, gradient.dx++;
-    REQUIRE(training->training_layer_encode_gradient(copy, n.commands, &gradient, error));
-    FAILS(training->training_layer_encode_gradient(n.layer, n.commands, &gradient, error),
-          "[training_layer_encode_gradient] tape: temporary, and the gradient of step 1 is encoded already, expected "
-          "to be used once");
-    gradient = gradient_of(&n, tape, 0, NULL);
+/* The last step by itself, then those before it, which add to its gradients; each on a command buffer of its own. */
+static void test_parts(pymps_training_layer *layer, pymps_training_matrices *weights, const cell *cell) {
+    arrays arrays = make_arrays(layer, cell);
+    pymps_state *after, *middle, *before, *ended;
+    pymps_training_tape *tape;
+    pymps_training_matrices *gradients;
+    REQUIRE(training->training_gradients_create(layer, PYMPS_FLOAT32, NULL, &gradients, error));
+    pymps_command_buffer *commands = make_command_buffer(device);
+    pymps_training_forward forward = forward_of(&arrays, weights, &after);
+    REQUIRE(training->training_layer_encode_forward(layer, commands, &forward, &tape, error));
+    finish(commands);
+    /* Of the row that the last step has; what the other row's end gets is for the step before. */
+    const float *dc = cell->has_memory_cell ? dc1 : NULL;
+    REQUIRE(training->training_state_create(layer, true, rows_of[STEPS - 1], dh1, dc, &ended, error));
+    pymps_training_gradient gradient = gradient_of(&arrays, weights, tape, gradients, &middle);
+    gradient.first_step = STEPS - 1;
     gradient.steps = 1;
-    gradient.state = between;
+    gradient.sources += STEPS - 1;
+    gradient.dy += STEPS - 1;
+    gradient.dx += STEPS - 1;
+    gradient.state = ended;
+    commands = make_command_buffer(device);
+    REQUIRE(training->training_layer_encode_gradient(layer, commands, &gradient, error));
+    finish(commands);
+
+    float dh[STATE_COUNT], dcell[STATE_COUNT];
+    memcpy(dh, dh1, sizeof dh);
+    memcpy(dcell, dc1, sizeof dcell);
+    read_state(device, middle, PYMPS_RECURRENT_OUTPUT, dh);
+    if (cell->has_memory_cell)
+        read_state(device, middle, PYMPS_MEMORY_CELL, dcell);
+    api->state_release(ended);
+    api->state_release(arrays.end);
+    REQUIRE(training->training_state_create(layer, true, ROWS, dh, cell->has_memory_cell ? dcell : NULL, &arrays.end,
+                                            error));
+    gradient = gradient_of(&arrays, weights, tape, gradients, &before);
+    gradient.steps = STEPS - 1;
     gradient.accumulate_weight_gradients = true;
-    REQUIRE(training->training_layer_encode_gradient(n.layer, n.commands, &gradient, error));
-    end(&n);
-    check_gradients(&n);
+    commands = make_command_buffer(device);
+    REQUIRE(training->training_layer_encode_gradient(layer, commands, &gradient, error));
+    finish(commands);
+    check_gradient(cell, layer, &arrays, gradients, before);
     training->training_tape_release(tape);
+    training->training_matrices_release(gradients);
+    api->state_release(after);
+    api->state_release(middle);
+    api->state_release(before);
+    release_arrays(&arrays);
+}
+
+/* ---- Weights ---- */
+
+/* New ones are zeros; filled, they are as good as those that the layer was made with. */
+static void test_weights(pymps_training_layer *layer, pymps_training_matrices *weights, const cell *cell) {
+    pymps_training_matrices *others;
+    float numbers[OUTPUTS * OUTPUTS];
+    REQUIRE(training->training_weights_create(layer, &others, error));
+    CHECK(training->training_matrices_data_type(others) == PYMPS_FLOAT32, "%s", cell->name);
+    CHECK(!training->training_matrices_is_temporary(others), "%s", cell->name);
+    for (size_t i = 0; i < cell->weight_count; i++) {
+        const weight *weight = &cell->weights[i];
+        size_t bytes = weight->rows * weight->columns * sizeof(float);
+        read_matrices(device, layer, weights, weight, numbers);
+        CHECK(memcmp(numbers, weight->numbers, bytes) == 0, "%s, matrix_id %d", cell->name, weight->matrix_id);
+        read_matrices(device, layer, others, weight, numbers);
+        for (size_t k = 0; k < weight->rows * weight->columns; k++)
+            CHECK(numbers[k] == 0, "%s, matrix_id %d: %g", cell->name, weight->matrix_id, (double)numbers[k]);
+        write_matrices(device, layer, others, weight, weight->numbers);
+        read_matrices(device, layer, others, weight, numbers);
+        CHECK(memcmp(numbers, weight->numbers, bytes) == 0, "%s, matrix_id %d", cell->name, weight->matrix_id);
+    }
+    test_passes(layer, others, cell, false);
+    training->training_matrices_release(others);
+}
+
+static void test_halves(pymps_training_layer *layer, pymps_training_matrices *weights, const cell *cell) {
+    pymps_command_buffer *commands = make_command_buffer(device);
+    pymps_training_matrices *halves, *temporary;
+    REQUIRE(training->training_gradients_create(layer, PYMPS_FLOAT16, NULL, &halves, error));
+    REQUIRE(training->training_gradients_create(layer, PYMPS_FLOAT16, commands, &temporary, error));
+    CHECK(training->training_matrices_data_type(halves) == PYMPS_FLOAT16, "%s", cell->name);
+    CHECK(training->training_matrices_data_type(temporary) == PYMPS_FLOAT16, "%s", cell->name);
+    CHECK(!training->training_matrices_is_temporary(halves), "%s", cell->name);
+    CHECK(training->training_matrices_is_temporary(temporary), "%s", cell->name);
     training->training_matrices_release(temporary);
-    api->state_release(between);
-    api->state_release(last);
-    training->training_layer_release(copy);
-    network_destroy(&n);
-}
-
-/* ---- Optimizers ---- */
-
-static const pymps_optimizer_options options = {.learning_rate = 0.5f, .gradient_rescale = 0.5f};
-
-static void run_passes(network *n) {
+    arrays arrays = make_arrays(layer, cell);
     pymps_training_tape *tape;
-    pymps_training_forward forward = forward_of(n, 0, NULL);
-    begin(n);
-    REQUIRE(training->training_layer_encode_forward(n->layer, n->commands, &forward, &tape, error));
-    pymps_training_gradient gradient = gradient_of(n, tape, 0, NULL);
-    REQUIRE(training->training_layer_encode_gradient(n->layer, n->commands, &gradient, error));
-    end(n);
+    pymps_training_forward forward = forward_of(&arrays, weights, NULL);
+    forward.state_count = 0;
+    REQUIRE(training->training_layer_encode_forward(layer, commands, &forward, &tape, error));
+    pymps_training_gradient gradient = gradient_of(&arrays, weights, tape, halves, NULL);
+    gradient.state_count = 0;
+    gradient.dx = NULL;
+    REQUIRE(training->training_layer_encode_gradient(layer, commands, &gradient, error));
+    const weight *weight = &cell->weights[0];
+    size_t row_bytes = weight->columns * sizeof(uint16_t);
+    pymps_buffer *buffer = make_buffer(device, weight->rows * row_bytes, PYMPS_STORAGE_SHARED);
+    pymps_matrix matrix = {buffer, 0, weight->rows, weight->columns, row_bytes, PYMPS_FLOAT16};
+    REQUIRE(training->training_layer_encode_copy(layer, commands, halves, (pymps_matrix_id)weight->matrix_id, &matrix,
+                                                 0, 0, false, error));
+    finish(commands);
+    const uint16_t *came = api->buffer_contents(buffer);
+    for (size_t i = 0; i < weight->rows * weight->columns; i++) {
+        double expected = derivative(cell, &weight->numbers[i]);
+        CHECK(fabs(number_of(came[i]) - expected) < 1e-3 * (1 + fabs(expected)), "%s: %g, expected %g", cell->name,
+              number_of(came[i]), expected);
+    }
+    api->buffer_release(buffer);
     training->training_tape_release(tape);
+    training->training_matrices_release(halves);
+    release_arrays(&arrays);
 }
 
-static void step(network *n, pymps_optimizer *optimizer) {
-    begin(n);
-    REQUIRE(training->optimizer_encode(optimizer, n->commands, n->gradients, n->weights, error));
-    end(n);
-}
+/* ---- All kinds ---- */
 
-/* w - lr * rescale * g. */
-static void test_sgd(void) {
-    network n = network_create(MEMORY_NONE);
-    pymps_optimizer *sgd;
-    REQUIRE(training->sgd_optimizer_create(n.layer, &options, 0, false, &sgd, error));
-    CHECK(training->optimizer_learning_rate(sgd) == 0.5f, "learning rate");
-    REQUIRE(training->optimizer_set_learning_rate(sgd, 0.25f, error));
-    run_passes(&n);
-    step(&n, sgd);
-    CHECK(training->optimizer_time_step(sgd) == 1, "%zu", training->optimizer_time_step(sgd));
-    for (int id = first_id; id <= last_id; id++) {
-        size_t rows, columns;
-        const float *before = numbers_of(&n, id, &rows, &columns);
-        float gradient[OUTPUTS * OUTPUTS], after[OUTPUTS * OUTPUTS];
-        double wanted[OUTPUTS * OUTPUTS];
-        if (before == NULL)
-            continue;
-        read_weights(&n, n.gradients, id, gradient);
-        read_weights(&n, n.weights, id, after);
-        for (size_t i = 0; i < rows * columns; i++)
-            wanted[i] = before[i] - 0.25 * 0.5 * gradient[i];
-        CHECK(difference(after, wanted, rows * columns) < 1e-6, "id %d", id);
-    }
-    training->optimizer_release(sgd);
-    network_destroy(&n);
-}
-
-/* The first step of each moves a weight by the learning rate over sqrt(1 - decay), or by the rate itself. */
-static void test_other_optimizers(void) {
-    const int id = PYMPS_LSTM_OUTPUT_GATE_INPUT_WEIGHTS;
-    for (int kind = 0; kind < 3; kind++) {
-        network n = network_create(MEMORY_DIAGONAL);
-        pymps_optimizer *optimizer;
-        if (kind == 0)
-            REQUIRE(training->rms_prop_optimizer_create(n.layer, &options, 0.75, 0, &optimizer, error));
-        else
-            REQUIRE(training->adam_optimizer_create(n.layer, &options, 0.5, 0.75, 0, kind == 2, &optimizer, error));
-        run_passes(&n);
-        step(&n, optimizer);
-        size_t rows, columns;
-        const float *before = numbers_of(&n, id, &rows, &columns);
-        float gradient[OUTPUTS * OUTPUTS], after[OUTPUTS * OUTPUTS];
-        read_weights(&n, n.gradients, id, gradient);
-        read_weights(&n, n.weights, id, after);
-        for (size_t i = 0; i < rows * columns; i++) {
-            double moved = before[i] - (gradient[i] > 0 ? 1 : -1) * (kind == 0 ? 1 : 0.5);
-            CHECK(gradient[i] != 0 && fabs(after[i] - moved) < 1e-4, "%g, expected %g", (double)after[i], moved);
-        }
-        training->optimizer_set_time_step(optimizer, 9);
-        step(&n, optimizer);
-        CHECK(training->optimizer_time_step(optimizer) == 10, "%zu", training->optimizer_time_step(optimizer));
-        training->optimizer_release(optimizer);
-        network_destroy(&n);
-    }
+static void test_cell(cell cell, uint32_t seed) {
+    fill_problem(seed);
+    pymps_training_matrices *weights;
+    pymps_training_layer *layer = make_training_layer(device, &cell, &weights), *copy;
+    test_layer(layer, &cell);
+    test_weights(layer, weights, &cell);
+    test_passes(layer, weights, &cell, false);
+    test_passes(layer, weights, &cell, true);
+    test_parts(layer, weights, &cell);
+    test_halves(layer, weights, &cell);
+    REQUIRE(training->training_layer_copy(layer, &copy, error));
+    training->training_layer_release(layer);
+    test_layer(copy, &cell);
+    test_passes(copy, weights, &cell, false);
+    training->training_layer_release(copy);
+    training->training_matrices_release(weights);
 }
 
 static void test_all(void) {
     device = open_device();
     training = api->training;
-    test_passes();
-    test_copies_and_temporaries();
-    test_sgd();
-    test_other_optimizers();
+    for (int memory = MEMORY_NONE; memory <= MEMORY_FULL; memory++) {
+        lstm lstm = lstm_create(INPUTS, OUTPUTS, (memory_kind)memory, 81);
+        test_cell(lstm_cell(&lstm), 82);
+        lstm_destroy(&lstm);
+    }
+    for (int flip = 0; flip < 2; flip++) {
+        gru gru = gru_create(INPUTS, OUTPUTS, flip ? 1.5 : 1, flip, 83);
+        test_cell(gru_cell(&gru), 84);
+        gru_destroy(&gru);
+    }
+    rnn rnn = rnn_create(INPUTS, OUTPUTS, 85);
+    test_cell(rnn_cell(&rnn), 86);
+    rnn_destroy(&rnn);
     api->device_release(device);
 }
 

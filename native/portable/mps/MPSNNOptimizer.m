@@ -150,11 +150,9 @@ static void execute(void *record, void *workspace) {
     for (size_t i = 0; i < PYMPS_ENGINE_MOST_OPTIMIZER_STATES; i++) {
         record->update.states[i] = PMPOperandEncode(&operands->states[i], commandBuffer);
     }
-    for (size_t i = 0; i < PYMPS_ENGINE_MOST_OPTIMIZER_STATES; i++) {
-        PMPOperandDidRead(&operands->states[i]);
-    }
-    PMPOperandDidRead(&operands->gradient);
-    PMPOperandDidRead(&operands->values);
+    const PMPOperand *const read[] = {&operands->gradient, &operands->values, &operands->states[0],
+                                      &operands->states[1], &operands->states[2]};
+    PMPOperandsDidRead(read, sizeof read / sizeof read[0]);
     record->is_complete = true;
 }
 

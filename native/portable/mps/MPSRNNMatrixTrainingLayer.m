@@ -256,7 +256,7 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         PMPTrainingStatesMake(_cell, _tapePool, &arguments.sources, _trainingStateIsTemporary, trainingStates,
                               run->tapes, encoding);
         [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
-        [self didRead:&arguments encoding:encoding];
+        [self didRead:&arguments isGradient:NO encoding:encoding];
         run->is_complete = true;
     } @catch (NSException *exception) {
         PMPArrayCut(trainingStates, tapeCount);
@@ -293,13 +293,13 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
     }
 }
 
-/// What all passes read.
-- (void)didRead:(const PMPTrainingArguments *)arguments encoding:(PMPEncoding)encoding {
+/// Lowers the read counts, once all that may fail has been done.
+- (void)didRead:(const PMPTrainingArguments *)arguments isGradient:(BOOL)isGradient encoding:(PMPEncoding)encoding {
+    const PMPSequence *const read[] = {&arguments->sources, &arguments->weights, &arguments->y};
     if (arguments->state != nil) {
         PMPRecurrentStateRead(arguments->state, encoding.commandBuffer);
     }
-    PMPSequenceDidRead(&arguments->sources);
-    PMPSequenceDidRead(&arguments->weights);
+    PMPSequencesDidRead(read, isGradient ? 3 : 2);
 }
 
 - (void)encodeGradientSequenceToCommandBuffer:(id<MTLCommandBuffer>)commandBuffer
@@ -355,8 +355,7 @@ static void check_gradient_type(MPSDataType dataType, id object, SEL selector) {
         PMPTrainingRun *run = [self beginRun:&arguments states:recurrentOutputStates isGradient:YES encoding:encoding];
         [self fillRun:run arguments:&arguments states:recurrentOutputStates encoding:encoding];
         [self fillResults:run arguments:&arguments encoding:encoding];
-        [self didRead:&arguments encoding:encoding];
-        PMPSequenceDidRead(&arguments.y);
+        [self didRead:&arguments isGradient:YES encoding:encoding];
         PMPTrainingStatesRead(trainingStates, run->tapes, encoding.commandBuffer);
         run->is_complete = true;
     } @catch (NSException *exception) {

@@ -186,8 +186,7 @@ void PMPMatrixCopiesEncode(const PMPMatrixCopies *copies, PMPCommandBuffer *comm
         PMPOperand source = PMPMatrixOperand(matrix, nil);
         PMPOperandDidRead(&source);
     }
-    PMPOperandDidRead(&copies->rowIndices);
-    PMPOperandDidRead(&copies->columnIndices);
-    PMPOperandDidRead(&offsets);
+    const PMPOperand *const vectors[] = {&copies->rowIndices, &copies->columnIndices, &offsets};
+    PMPOperandsDidRead(vectors, sizeof vectors / sizeof vectors[0]);
     record->is_complete = true;
 }

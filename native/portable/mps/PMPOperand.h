@@ -34,3 +34,6 @@ pymps_engine_matrix PMPOperandEncode(const PMPOperand *operand, PMPCommandBuffer
 
 /// Lowers the read count of a temporary one.
 void PMPOperandDidRead(const PMPOperand *operand);
+
+/// The same for all operands of one kernel: that of an object that comes twice only once.
+void PMPOperandsDidRead(const PMPOperand *const *operands, size_t count);

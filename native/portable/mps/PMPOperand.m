@@ -100,3 +100,15 @@ void PMPOperandDidRead(const PMPOperand *operand) {
         [operand->object setReadCount:[operand->object readCount] - 1];
     }
 }
+
+void PMPOperandsDidRead(const PMPOperand *const *operands, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        bool isRepeated = false;
+        for (size_t j = 0; j < i; j++) {
+            isRepeated |= operands[j]->object == operands[i]->object;
+        }
+        if (!isRepeated) {
+            PMPOperandDidRead(operands[i]);
+        }
+    }
+}

@@ -44,3 +44,6 @@ void PMPSequenceEncode(const PMPSequence *sequence, pymps_engine_matrix *matrice
 
 /// Lowers the read count of each temporary matrix once, however often it occurs.
 void PMPSequenceDidRead(const PMPSequence *sequence);
+
+/// The same for all sequences that one kernel reads.
+void PMPSequencesDidRead(const PMPSequence *const *sequences, size_t count);

@@ -237,10 +237,18 @@ static bool has_temporary(const PMPSequence *sequence) {
 }
 
 void PMPSequenceDidRead(const PMPSequence *sequence) {
-    if (!has_temporary(sequence)) {
-        return;
+    PMPSequencesDidRead(&sequence, 1);
+}
+
+void PMPSequencesDidRead(const PMPSequence *const *sequences, size_t count) {
+    NSMutableSet<MPSMatrix *> *read = nil;
+    for (size_t i = 0; i < count; i++) {
+        if (has_temporary(sequences[i])) {
+            read = read != nil ? read : [NSMutableSet set];
+            [read addObjectsFromArray:[NSArray arrayWithObjects:sequences[i]->matrices count:sequences[i]->steps]];
+        }
     }
-    for (MPSMatrix *matrix in [NSSet setWithObjects:sequence->matrices count:sequence->steps]) {
+    for (MPSMatrix *matrix in read) {
         if (matrix->_isTemporary) {
             ((MPSTemporaryMatrix *)matrix).readCount -= 1;
         }
