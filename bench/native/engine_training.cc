@@ -62,8 +62,8 @@ void Measure(size_t inputs, size_t outputs, pymps_engine_team *team) {
     const float *w = weights.w.data(), *b = weights.b.data();
     const pymps_engine_gate sigmoid = {w, w, {}, {}, nullptr, b, {3, 0, 0, 0, nullptr}};
     const pymps_engine_gate tanh = {w, w, {}, {}, nullptr, b, {5, 1, 1, 0, nullptr}};
-    const pymps_engine_lstm lstm = {inputs,  outputs, false, false,   false,
-                                    sigmoid, sigmoid, tanh,  sigmoid, {5, 1, 1, 0, nullptr}};
+    const pymps_engine_lstm lstm = {
+        inputs, outputs, false, false, false, sigmoid, sigmoid, tanh, sigmoid, {5, 1, 1, 0, nullptr}, {}, {}, {}};
     pymps_engine_training *training = pymps_engine_lstm_training_create(&lstm);
     Matrices x(inputs), dx(inputs), y(outputs), dy(outputs);
     const size_t tape_bytes = pymps_engine_training_tape_bytes(training, kRows);
@@ -74,7 +74,7 @@ void Measure(size_t inputs, size_t outputs, pymps_engine_team *team) {
     for (size_t step = 0; step < kSteps; ++step)
         tapes.push_back(tape.get() + step * tape_bytes);
 
-    const pymps_engine_sequence sequence = {kSteps, x.views.data(), y.views.data(), nullptr, nullptr, 0, false};
+    const pymps_engine_sequence sequence = {kSteps, x.views.data(), y.views.data(), nullptr, nullptr, 0, false, 0, 0};
     const pymps_engine_gradient gradient = {kSteps,          x.views.data(), tapes.data(), dy.views.data(),
                                             dx.views.data(), nullptr,        nullptr,      0,
                                             &gradients.view, false};
