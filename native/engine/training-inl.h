@@ -55,7 +55,7 @@ class TrainingLayer : public pymps_engine_training {
     /* out = start + what a term's gates contribute to their operand. */
     void MultiplyBack(const GradientStep &step, size_t term, const ConstRows &start, const MutableRows &out) const;
     ConstRows Field(const Tape &tape, size_t field) const { return {tape.Field(field, 0), shape_.stride}; }
-    MutableRows Gates(const Tape &tape, size_t gate) const { return {tape.Gate(0, gate), tape.gate_stride()}; }
+    MutableRows Gates(const Tape &tape, size_t gate) const { return {tape.Gate(0, gate), tape.gate_stride}; }
     const pymps_engine_neuron &neuron(size_t gate) const { return neurons_[gate].neuron; }
 
   private:

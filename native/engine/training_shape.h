@@ -54,6 +54,9 @@ struct TrainingShape {
 
     size_t Padded(size_t columns) const { return RoundUp(columns, lanes); }
     size_t GateFloats() const { return MultiplySizes(gates, stride); }
+    /* Of rows of gates: a little apart, lest they lie in the same sets of a cache, and a load of one waits for a store
+     * to another that has the same place in its page. */
+    size_t GateStride() const { return AddSizes(GateFloats(), kAlignment / sizeof(float)); }
     size_t TermOutputs(size_t term) const { return MultiplySizes(terms[term].gate_count, stride); }
     size_t TermColumns(size_t term) const { return operands[terms[term].operand].columns; }
 };
@@ -64,19 +67,18 @@ enum TapeField : size_t { kH0Field, kC0Field };
 /* One step's tape: all rows' gates, each gate's row padded to the stride; then field by field. */
 struct Tape {
     float *data;
-    size_t rows, gates, stride;
+    size_t rows, stride, gate_stride;
 
     Tape(const TrainingShape &shape, void *memory, size_t rows_)
-        : data(static_cast<float *>(memory)), rows(rows_), gates(shape.gates), stride(shape.stride) {}
+        : data(static_cast<float *>(memory)), rows(rows_), stride(shape.stride), gate_stride(shape.GateStride()) {}
 
     static size_t Bytes(const TrainingShape &shape, size_t rows) {
-        const size_t fields = AddSizes(shape.gates, shape.fields);
-        return MultiplySizes(MultiplySizes(rows, fields), MultiplySizes(shape.stride, sizeof(float)));
+        const size_t floats = AddSizes(shape.GateStride(), MultiplySizes(shape.fields, shape.stride));
+        return MultiplySizes(MultiplySizes(rows, floats), sizeof(float));
     }
 
-    size_t gate_stride() const { return gates * stride; }
-    float *Gate(size_t row, size_t gate) const { return data + row * gate_stride() + gate * stride; }
-    float *Field(size_t field, size_t row) const { return data + ((gates + field) * rows + row) * stride; }
+    float *Gate(size_t row, size_t gate) const { return data + row * gate_stride + gate * stride; }
+    float *Field(size_t field, size_t row) const { return data + rows * gate_stride + (field * rows + row) * stride; }
 };
 
 /* Cuts floats from a piece of memory, each piece aligned; adds up the bytes only where there is none. */

@@ -58,7 +58,7 @@ struct GradientWorkspace {
     float *zeros;                  /* a row of any kind */
     float *dh, *dc;                /* dL/dh and dL/dc of all rows, between two steps */
     float *scratch;                /* of a step */
-    MutableRows gates; /* dL/d(sum) of a chunk's rows; a little apart, lest they share the same sets of the cache */
+    MutableRows gates;             /* dL/d(sum) of a chunk's rows */
     PackedMatrix operands[kMaxOperands]; /* of a chunk's rows */
     float *dx;                           /* of a chunk's rows */
 
@@ -71,8 +71,7 @@ struct GradientWorkspace {
         dh = arena.Take(rows, shape.stride);
         dc = shape.has_memory_cell ? arena.Take(rows, shape.stride) : nullptr;
         scratch = arena.Take(rows, MultiplySizes(shape.scratch, shape.stride));
-        const size_t gates_stride = AddSizes(shape.GateFloats(), kAlignment / sizeof(float));
-        gates = {arena.Take(chunk_rows, gates_stride), gates_stride};
+        gates = {arena.Take(chunk_rows, shape.GateStride()), shape.GateStride()};
         for (size_t i = 0; i < shape.operand_count; ++i)
             operands[i] = TakeMatrix(arena, chunk_rows, shape.operands[i].columns);
         dx = arena.Take(chunk_rows, shape.Padded(shape.inputs));
