@@ -54,11 +54,11 @@ struct GradientWorkspace {
     float *sums[kMaxTerms];  /* gates by operand */
     size_t sum_floats;       /* of both together */
     GateVectors vectors;
-    PackedMatrix terms[kMaxTerms]; /* gates by operand */
-    float *zeros;                  /* a row of any kind */
-    float *dh, *dc;                /* dL/dh and dL/dc of all rows, between two steps */
-    float *scratch;                /* of a step */
-    MutableRows gates;             /* dL/d(sum) of a chunk's rows */
+    PackedMatrix terms[kMaxTerms];       /* gates by operand */
+    float *zeros;                        /* a row of any kind */
+    float *dh, *dc;                      /* dL/dh and dL/dc of all rows, between two steps */
+    float *scratch;                      /* of a step */
+    MutableRows gates;                   /* dL/d(sum) of a chunk's rows */
     PackedMatrix operands[kMaxOperands]; /* of a chunk's rows */
     float *dx;                           /* of a chunk's rows */
 
