@@ -242,7 +242,7 @@ def test_forward(device: pymps.Device, use: Callable[[Scene], object], error: ty
     ("dx dtype", lambda s: s.gradient(dx=s.dx.astype("e")), TypeError, "dx: float16, expected float32"),
     ("over x", lambda s: s.gradient(dx=s.x), ValueError, "dx: .*share memory"),
     ("over dy", lambda s: s.gradient(dx=over(s.dy)), ValueError, "dx: .*share memory"),
-    ("state", lambda s: s.gradient(state_gradient=2), TypeError, "state: int 2, expected a RecurrentState"),
+    ("state", lambda s: s.gradient(state_gradient=2), TypeError, "state_gradient: int 2, expected a Recurr"),
     ("of forward", lambda s: s.gradient(state_gradient=s.layer.state(f32(2, 5))), ValueError, "one of a gradient pass"),
     ("gradients", lambda s: s.gradient(weight_gradients=True), TypeError, "'weight_gradients' has incorrect type"),
     ("weights", lambda s: s.gradient(weight_gradients=s.layer.weights), TypeError, "'weight_gradients' has incorrect"),
