@@ -32,6 +32,9 @@ cdef class NewStates:
 
 cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t batch, CommandBuffer command_buffer=*)
 cdef int check_state(str name, object layer, object state, Py_ssize_t batch, CommandBuffer command_buffer=*) except -1
+# The same where the state may have fewer rows than the batch.
+cdef int check_state_rows(str name, object layer, object state, Py_ssize_t least, Py_ssize_t most,
+                          CommandBuffer command_buffer) except -1
 cdef NewStates make_states(const pymps_backend *native, Py_ssize_t count)
 # Raises the error that `status` stands for, unless it is PYMPS_OK.
 cdef int check_cell(pymps_status status, const pymps_error *error, size_t index, pymps_state_matrix which) except -1

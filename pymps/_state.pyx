@@ -162,10 +162,16 @@ cdef RecurrentState make_state(object layer, pymps_state *handle, Py_ssize_t bat
 
 cdef int check_state(str name, object layer, object state, Py_ssize_t batch,
                      CommandBuffer command_buffer=None) except -1:
+    return check_state_rows(name, layer, state, batch, batch, command_buffer)
+
+
+cdef int check_state_rows(str name, object layer, object state, Py_ssize_t least, Py_ssize_t most,
+                          CommandBuffer command_buffer) except -1:
     if not isinstance(state, RecurrentState):
         raise TypeError(f"{name}: {describe(state)}, expected a RecurrentState or None")
-    if (<RecurrentState>state).layer is layer and (<RecurrentState>state).batch != batch:
-        raise ValueError(f"{name}: {(<RecurrentState>state).batch} rows, expected {batch}")
+    cdef Py_ssize_t batch = (<RecurrentState>state).batch
+    if (<RecurrentState>state).layer is layer and not least <= batch <= most:
+        raise ValueError(f"{name}: {batch} rows, expected {most if least == most else f'{least} to {most}'}")
     return (<RecurrentState>state).check_start(name, layer, command_buffer)
 
 

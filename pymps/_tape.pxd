@@ -22,6 +22,9 @@ cdef class Tape:
 
     # Raises unless work of the layer on `command_buffer`, or work that begins now (None), may read it.
     cdef int check_use(self, Trainer trainer, CommandBuffer command_buffer) except -1
+    # The same of a state that its gradient starts from: of all rows, or of those that the steps behind its own have, or
+    # its last step where none are behind.
+    cdef int check_last_state(self, object state, CommandBuffer command_buffer) except -1
     # x of its own steps
     cdef MatrixSequence sources(self)
 

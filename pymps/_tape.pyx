@@ -3,6 +3,7 @@
 cimport cython
 
 from pymps._backend cimport made_here
+from pymps._state cimport check_state_rows
 from pymps._values import describe
 
 
@@ -52,6 +53,11 @@ cdef class Tape:
         if command_buffer is None and native.command_buffer is not None:
             raise RuntimeError("tape: its command buffer has not completed, expected a wait for it before")
         return 0
+
+    cdef int check_last_state(self, object state, CommandBuffer command_buffer) except -1:
+        cdef Py_ssize_t following = min(self.first + self.count, self.x.steps - 1)
+        cdef size_t least = self.x.matrices[following].rows, most = self.x.matrices[self.first].rows
+        return check_state_rows("state_gradient", self.layer, state, least, most, command_buffer)
 
     cdef MatrixSequence sources(self):
         return self.x.steps_of(self.native.trainer.device, self.first, self.first + self.count)

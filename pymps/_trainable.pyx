@@ -76,7 +76,7 @@ cdef class TrainingLayer:
         cdef MatrixSequence dy_sequence = sources.checked_like("dy", dy, self.output_feature_channels)
         cdef MatrixSequence dx_sequence = self._new_or_checked_dx(sources, source_gradient)
         if state_gradient is not None:
-            check_state("state_gradient", self, state_gradient, sources.rows, None)
+            tape.check_last_state(state_gradient, None)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef WeightGradients gradients = self._checked_gradients(weight_gradients, adds)
@@ -145,7 +145,7 @@ cdef class TrainingLayer:
             dx_sequence.locate_in_place(self.device)
         dy_sequence.locate_in_place(self.device)
         if state_gradient is not None:
-            check_state("state_gradient", self, state_gradient, sources.rows, command_buffer)
+            tape.check_last_state(state_gradient, command_buffer)
         cdef bint adds = checked_bool("accumulate", accumulate)
         every = checked_bool("store_all_intermediate_states", store_all_intermediate_states)
         cdef bint states_end = checked_bool("states_are_temporary", states_are_temporary)

@@ -120,8 +120,9 @@ cdef class MatrixTrainingLayer(TrainingLayer):
             dL/dy of these steps: of the form, the dtype and the rows of x.
         state_gradient : RecurrentState, optional
             dL/dh and dL/dc that reach the state after the last step in another way than by `dy`: what the gradient of
-            the steps that follow has left in ``tape.state_gradient``, or made by the method `state_gradient`. None:
-            zeros.
+            the steps that follow has left in ``tape.state_gradient``, or made by the method `state_gradient`. It has B
+            rows; or where rows end, as many as the step that follows, or as the last one of the whole pass: zeros for
+            the others. None: zeros for all.
         weight_gradients : WeightGradients or False, optional
             Where the gradients of the weights go: those of an earlier call, which saves memory. None: new ones. False:
             they are not computed.

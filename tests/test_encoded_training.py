@@ -8,7 +8,7 @@ from autograd import Gradients, Named, gradients
 from bad_input import expect
 from command_buffers import command_buffer, finish, in_flight
 from reference import GRU, LSTM, Layer, SingleGate
-from training_models import assert_solved, matrix_id, named_gradients, state_arrays, training_problem
+from training_models import assert_solved, cell, ending, matrix_id, named_gradients, state_arrays, training_problem
 from training_runs import prepared, problem
 
 import pymps
@@ -117,6 +117,33 @@ def test_two_halves_are_the_whole(device: pymps.Device, kind: type[Layer], tempo
     dh0, dc0 = state_arrays(start, run.problem.layer)
     named = named_gradients(weight_gradients, run.problem.layer)
     assert_solved(Gradients(run.y, h1, c1, run.dx, dh0, dc0, named), run.problem)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("temporary", [False, True])
+def test_parts_where_rows_end(device: pymps.Device, kind: type[Layer], temporary: bool) -> None:
+    """Each part of one tape goes on from the state of the part behind it, which lacks the rows that have ended."""
+    run, work = prepared(device, ending(problem(kind, rows=(4, 4, 3, 2, 2)))), command_buffer(device)
+    layer, weight_gradients = run.layer, run.layer.weight_gradients()
+    tape = run.forward(work, tape_is_temporary=temporary)
+    state = layer.state_gradient(run.problem.dh1[:2], cell(run.problem.dc1[:2]))
+    for first, end in ((3, 5), (2, 3), (0, 2)):
+        (state,) = layer.encode_gradient_sequence(
+            work,
+            tape[first:end],
+            run.dy[first:end],
+            run.dx[first:end],
+            state_gradient=state,
+            weight_gradients=weight_gradients,
+            accumulate=end < 5,
+            states_are_temporary=temporary and first > 0,
+        )
+        assert state.batch == len(run.x[first])
+    finish(work)
+    h1, c1 = state_arrays(tape.state, run.problem.layer)
+    named = named_gradients(weight_gradients, run.problem.layer)
+    found = Gradients(run.y, h1, c1, run.dx, *state_arrays(state, run.problem.layer), named)
+    assert_solved(found, run.problem)
 
 
 def test_all_intermediate_states(device: pymps.Device) -> None:

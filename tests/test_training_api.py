@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from reference import GRU, LSTM, Layer, SingleGate
 from training_models import (
     assert_solved,
     cell,
+    ending,
     matrix_id,
     named_gradients,
     reference_layer,
@@ -137,6 +139,30 @@ def test_rows_that_end(device: pymps.Device, kind: type[Layer], rows: tuple[int,
     h1, c1 = state_arrays(tape.state, problem.layer)
     dh0, dc0 = state_arrays(tape.state_gradient, problem.layer)
     assert_solved(Gradients(y, h1, c1, dx, dh0, dc0, named_gradients(made, problem.layer)), problem)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cut", [1, 2, 3, 4])
+def test_parts_where_rows_end(device: pymps.Device, kind: type[Layer], cut: int) -> None:
+    """The state before some steps is all that those before them get: nothing comes from behind other rows' ends."""
+    problem = ending(training_problem(reference_layer(kind), (5, 5, 3, 2, 2)))
+    layer = pymps.MatrixTrainingLayer(device, descriptor(problem.layer))
+    y, tape = layer.forward(problem.x, layer.state(problem.h0, cell(problem.c0)))
+    h1, c1 = state_arrays(tape.state, problem.layer)
+    end = layer.state_gradient(problem.dh1[:2], cell(problem.dc1[:2]))
+    late, early = tape[cut:], tape[:cut]
+    dx_late, made = layer.gradient(late, problem.dy[cut:], state_gradient=end)
+    assert late.state_gradient.batch == len(problem.x[cut])
+    rows = f"{len(problem.x[cut])} to 5" if cut > 1 else "5"
+    for count in (1, 6):
+        use = partial(layer.gradient, early, problem.dy[:cut], state_gradient=layer.state_gradient(f32(count, 5)))
+        expect(ValueError, f"state_gradient: {count} rows, expected {rows}$", use)
+    dx, _ = layer.gradient(
+        early, problem.dy[:cut], state_gradient=late.state_gradient, weight_gradients=made, accumulate=True
+    )
+    dh0, dc0 = state_arrays(early.state_gradient, problem.layer)
+    named = named_gradients(made, problem.layer)
+    assert_solved(Gradients(y, h1, c1, dx + dx_late, dh0, dc0, named), problem)
 
 
 def test_results_go_where_they_are_wanted(device: pymps.Device) -> None:

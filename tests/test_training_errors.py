@@ -31,6 +31,9 @@ class Scene:
     def forward(self, x: Any, state: Any = None, **options: Any) -> object:
         return self.layer.forward(x, state, **options)
 
+    def a_row(self) -> pymps.RecurrentState:
+        return self.layer.state_gradient(f32(1, 5))
+
     def gradient(self, dy: Any, tape: Any = None, **options: Any) -> object:
         return self.layer.gradient(self.tape if tape is None else tape, dy, **options)
 
@@ -207,6 +210,12 @@ def test_out_that_shares_memory_with_x(device: pymps.Device) -> None:
         lambda s: s.gradient(f32(4, 2, 5), state_gradient=s.layer.state_gradient(f32(3, 5))),
         ValueError,
         "^state_gradient: 3 rows, expected 2",
+    ),
+    (
+        "a row",
+        lambda s: s.gradient(f32(3, 2, 5), s.tape[:3], state_gradient=s.a_row()),
+        ValueError,
+        "1 rows, expected 2",
     ),
     (
         "gradients",

@@ -1,7 +1,7 @@
 """What the tests of training share: reference layers, their weights by MatrixId, and problems to differentiate."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,13 @@ def training_problem(layer: Layer, rows: Sequence[int] = (3, 3, 2, 1), seed: int
     x, dy = ([random(count, channels) for count in rows] for channels in (layer.inputs, layer.outputs))
     states = [random(batch, channels) for channels in (layer.outputs, layer.cells) * 2]
     return Problem(layer, trained_arrays(layer), x, dy, *states)
+
+
+def ending(problem: Problem) -> Problem:
+    """The same where nothing comes from behind the ends of the rows that the last step lacks."""
+    dh1, dc1 = problem.dh1.copy(), problem.dc1.copy()
+    dh1[len(problem.x[-1]) :] = dc1[len(problem.x[-1]) :] = 0
+    return replace(problem, dh1=dh1, dc1=dc1)
 
 
 def cell(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32] | None:

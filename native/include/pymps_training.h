@@ -50,7 +50,9 @@ typedef struct pymps_training_gradient {
     const pymps_matrix *dx;                    /* results: dL/d(sources), with their rows; NULL: not wanted */
     pymps_training_matrices *weight_gradients; /* results, summed over steps and rows; NULL: not wanted */
     bool accumulate_weight_gradients;          /* add to what they hold */
-    pymps_state *state; /* dL/dh and dL/dc from whatever follows the last step of each row; NULL: zeros */
+    /* dL/dh and dL/dc from whatever follows the last step of each row. Rows may be missing that have ended before the
+     * step that follows, or before the last one of the whole pass: zeros. NULL: zeros for all. */
+    pymps_state *state;
     size_t state_count; /* 0, 1 (before the first of these steps) or `steps` (before each of them) */
     bool states_are_temporary;
     pymps_state **states;

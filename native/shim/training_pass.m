@@ -87,6 +87,22 @@ static pymps_status check_state(const pmp_call *call, const pymps_state *state, 
     return pmp_state_check(call, state, stack, (pmp_extent){.rows = rows}, command_buffer);
 }
 
+// The state that a gradient pass starts from may lack rows that have ended before the steps behind the pass, or before
+// the last step where none are behind.
+static pymps_status check_last_state(const pmp_call *call, const pmp_training *training,
+                                     const pymps_training_gradient *gradient, id<MTLCommandBuffer> command_buffer) {
+    const pymps_training_tape *tape = gradient->tape;
+    const pymps_state *state = gradient->state;
+    size_t following = gradient->first_step + gradient->steps;
+    size_t least = tape->rows[following < tape->steps ? following : tape->steps - 1], rows = gradient->sources[0].rows;
+    if (state != NULL && state->stack == training->gradients && least < rows) {
+        PMP_CHECK(state->extent.rows >= least && state->extent.rows <= rows, call,
+                  "state: %zu rows, expected %zu to %zu", state->extent.rows, least, rows);
+        rows = state->extent.rows;
+    }
+    return check_state(call, state, training, training->gradients, "gradient", rows, command_buffer);
+}
+
 // The caller has the layer's lock.
 static void set_switches(MPSRNNMatrixTrainingLayer *layer, const pmp_wanted_states *wanted) {
     layer.storeAllIntermediateStates = wanted->count > 1;
@@ -210,7 +226,7 @@ static pymps_status check_gradient(const pmp_call *call, const pymps_training_la
     if (gradient->weight_gradients != NULL)
         PMP_TRY(
             pmp_training_matrices_check(call, "weight_gradients", gradient->weight_gradients, training, true, object));
-    PMP_TRY(check_state(call, gradient->state, training, training->gradients, "gradient", sources[0].rows, object));
+    PMP_TRY(check_last_state(call, training, gradient, object));
     const pmp_wanted_states wanted = {gradient->state_count, gradient->states_are_temporary, gradient->states};
     return pmp_wanted_states_check(call, &wanted, gradient->steps);
 }

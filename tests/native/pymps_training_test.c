@@ -193,6 +193,62 @@ static void test_parts(pymps_training_layer *layer, pymps_training_matrices *wei
     release_arrays(&arrays);
 }
 
+/* The gradient of some steps, on a command buffer of its own; returns the state before them. */
+static pymps_state *gradient_of_steps(pymps_training_layer *layer, pymps_training_gradient gradient, size_t first,
+                                      size_t steps, pymps_state *last) {
+    pymps_state *before;
+    gradient.first_step = first;
+    gradient.steps = steps;
+    gradient.sources += first;
+    gradient.dy += first;
+    gradient.dx += first;
+    gradient.state = last;
+    gradient.states = &before;
+    pymps_command_buffer *commands = make_command_buffer(device);
+    REQUIRE(training->training_layer_encode_gradient(layer, commands, &gradient, error));
+    finish(commands);
+    return before;
+}
+
+/* The state of the last step, which has one row, is all that the steps before it get: nothing comes from behind the end
+ * of the other row. */
+static void test_rows_that_end(pymps_training_layer *layer, pymps_training_matrices *weights, const cell *cell) {
+    size_t rows = rows_of[STEPS - 1];
+    memset(dh1 + rows * OUTPUTS, 0, (ROWS - rows) * OUTPUTS * sizeof *dh1);
+    memset(dc1 + rows * OUTPUTS, 0, (ROWS - rows) * OUTPUTS * sizeof *dc1);
+    arrays arrays = make_arrays(layer, cell);
+    pymps_state *after, *last, *none;
+    pymps_training_tape *tape;
+    pymps_training_matrices *gradients;
+    REQUIRE(training->training_gradients_create(layer, PYMPS_FLOAT32, NULL, &gradients, error));
+    pymps_command_buffer *commands = make_command_buffer(device);
+    pymps_training_forward forward = forward_of(&arrays, weights, &after);
+    REQUIRE(training->training_layer_encode_forward(layer, commands, &forward, &tape, error));
+    finish(commands);
+    REQUIRE(training->training_state_create(layer, true, rows, dh1, cell->has_memory_cell ? dc1 : NULL, &last, error));
+    pymps_training_gradient gradient = gradient_of(&arrays, weights, tape, gradients, &none);
+    pymps_state *middle = gradient_of_steps(layer, gradient, STEPS - 1, 1, last);
+    gradient.accumulate_weight_gradients = true;
+    pymps_state *before = gradient_of_steps(layer, gradient, 0, STEPS - 1, middle);
+    check_gradient(cell, layer, &arrays, gradients, before);
+    gradient.accumulate_weight_gradients = false;
+    pymps_state *whole = gradient_of_steps(layer, gradient, 0, STEPS, last);
+    check_gradient(cell, layer, &arrays, gradients, whole);
+    pymps_state *more;
+    REQUIRE(training->training_state_create(layer, true, ROWS + 1, NULL, NULL, &more, error));
+    gradient.state = more;
+    commands = make_command_buffer(device);
+    FAILS(training->training_layer_encode_gradient(layer, commands, &gradient, error),
+          "[training_layer_encode_gradient] state: 3 rows, expected 1 to 2");
+    api->command_buffer_release(commands);
+    pymps_state *states[] = {after, last, middle, before, whole, more};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        api->state_release(states[i]);
+    training->training_tape_release(tape);
+    training->training_matrices_release(gradients);
+    release_arrays(&arrays);
+}
+
 /* ---- Weights ---- */
 
 /* New ones are zeros; filled, they are as good as those that the layer was made with. */
@@ -268,6 +324,7 @@ static void test_cell(cell cell, uint32_t seed) {
     test_passes(layer, weights, &cell, true);
     test_parts(layer, weights, &cell);
     test_halves(layer, weights, &cell);
+    test_rows_that_end(layer, weights, &cell);
     REQUIRE(training->training_layer_copy(layer, &copy, error));
     training->training_layer_release(layer);
     test_layer(copy, &cell);
