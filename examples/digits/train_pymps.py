@@ -1,7 +1,8 @@
 """Train the digits' LSTM with pymps alone, then stream the held-out digits with the weights that it learned.
 
-Epochs, batches, learning rates and images are those of train.py, which does the same with PyTorch. Gradients and
-updates of the weights are pymps's; only the loss is NumPy's. The file of weights suits stream.py.
+Epochs, batches, learning rates and images are those of train.py, which trains the same network with PyTorch, and has
+weight decay and a limit on gradients besides. Gradients and updates of the weights are pymps's; only the loss is
+NumPy's. The file of weights suits stream.py.
 
 Exit status: 0 the held-out digits are read right, 1 they are not, 2 the input can't be used.
 """
