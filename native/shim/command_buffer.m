@@ -158,3 +158,11 @@ pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffe
     [command_buffer commit];
     return pmp_wait(call, command_buffer);
 }
+
+pymps_status pmp_finish_making(const pmp_call *call, id<MTLCommandBuffer> command_buffer) {
+    pymps_status status = pmp_finish(call, command_buffer);
+    NSError *error = command_buffer.error;
+    if (status == PYMPS_ERROR_COMMAND_BUFFER && error.code == MTLCommandBufferErrorOutOfMemory)
+        return pmp_fail(call, PYMPS_ERROR_MEMORY, 0, "%s", pmp_utf8(error.localizedDescription));
+    return status;
+}

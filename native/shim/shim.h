@@ -244,6 +244,9 @@ void pmp_handlers_drop(struct pmp_handler *handlers) PMP_BACKEND_SYMBOL(pmp_hand
 /// Waits for a committed command buffer; commits it first in pmp_finish.
 pymps_status pmp_wait(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_wait);
 pymps_status pmp_finish(const pmp_call *call, id<MTLCommandBuffer> command_buffer) PMP_BACKEND_SYMBOL(pmp_finish);
+/// pmp_finish for a caller who asked for an object: memory that is lacking is PYMPS_ERROR_MEMORY.
+pymps_status pmp_finish_making(const pmp_call *call, id<MTLCommandBuffer> command_buffer)
+    PMP_BACKEND_SYMBOL(pmp_finish_making);
 
 /// Checks a matrix by itself: its fields, and that it lies within a buffer of `device`.
 pymps_status pmp_matrix_check(const pmp_call *call, const pymps_matrix *matrix, id<MTLDevice> device)

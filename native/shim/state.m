@@ -88,7 +88,7 @@ pymps_status pmp_state_make(const pmp_call *call, pymps_layer *layer, pmp_extent
     PMP_TRY(pmp_command_buffer_make(call, layer->device->queue, &command_buffer));
     pmp_sequence sequence = {.sources = step.sources, .destinations = step.destinations, .states = states};
     pmp_layer_encode(layer, command_buffer, &sequence);
-    PMP_TRY(pmp_finish(call, command_buffer));
+    PMP_TRY(pmp_finish_making(call, command_buffer));
     *state = [states objectAtIndex:0];
     return PYMPS_OK;
 }

@@ -205,7 +205,7 @@ static pymps_status make_state(const pmp_call *call, pymps_training_layer *layer
                                           recurrentOutputStates:states
                                                         weights:weights];
     });
-    PMP_TRY(pmp_finish(call, command_buffer));
+    PMP_TRY(pmp_finish_making(call, command_buffer));
     *state = [states objectAtIndex:0];
     return PYMPS_OK;
 }

@@ -86,6 +86,42 @@ static void test_command_buffer(void) {
     api->device_release(device);
 }
 
+/* A state is what a step leaves, whose memory may be lacking in many places. */
+static void test_states(void) {
+    enum { ROWS = 1 << 13, CHANNELS = 1 << 8 };
+    pymps_device *device = open_device();
+    lstm lstm = lstm_create(1, CHANNELS, MEMORY_NONE, 12);
+    pymps_layer *layer = lstm_layer(device, &lstm, 1, false);
+    pymps_descriptor *descriptor = lstm_describe(&lstm, false);
+    pymps_training_layer *trained;
+    pymps_training_matrices *weights;
+    REQUIRE(api->training->training_layer_create(device, descriptor, &trained, &weights, error));
+    api->descriptor_release(descriptor);
+    for (int kind = 0; kind < 3; kind++) {
+        pymps_state *state = NULL;
+        size_t failures = 0;
+        for (size_t bytes = 1 << 20; state == NULL && bytes < (size_t)1 << 30; bytes += 1 << 20) {
+            pymps_error error = {0};
+            const struct rlimit before = leave_memory(bytes);
+            if (kind == 0)
+                api->state_create(layer, ROWS, NULL, NULL, &state, &error);
+            else
+                api->training->training_state_create(trained, kind == 2, ROWS, NULL, NULL, &state, &error);
+            setrlimit(RLIMIT_AS, &before);
+            failures += state == NULL;
+            CHECK(error.status == (state == NULL ? PYMPS_ERROR_MEMORY : PYMPS_OK), "kind %d, %zu bytes: '%s'", kind,
+                  bytes, error.text);
+        }
+        CHECK(state != NULL && failures > 0, "kind %d: %zu failures", kind, failures);
+        api->state_release(state);
+    }
+    api->training->training_matrices_release(weights);
+    api->training->training_layer_release(trained);
+    api->layer_release(layer);
+    lstm_destroy(&lstm);
+    api->device_release(device);
+}
+
 /* No memory for tapes or moments: no handle comes out, and with memory all goes on. */
 static void test_training(void) {
     enum { ROWS = 1 << 12, CHANNELS = 1 << 9, BYTES = ROWS * CHANNELS * sizeof(float) };
@@ -139,7 +175,8 @@ static void test_training(void) {
 
 #else
 
-static void test_training(void) {}       /* as the next one */
+static void test_training(void) {}       /* as the last one */
+static void test_states(void) {}         /* as the next one */
 static void test_command_buffer(void) {} /* the limit is Linux's, and the sanitizer can't live with it */
 
 #endif
@@ -177,6 +214,7 @@ static void test_all(void) {
     test_weights();
     test_diagonal();
     test_command_buffer();
+    test_states();
     test_training();
 }
 
