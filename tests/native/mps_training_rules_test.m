@@ -146,6 +146,29 @@ static void test_refused_gradient_passes(void) {
     run(commandBuffer);
 }
 
+static NSArray<MPSMatrix *> *with_repeated(NSArray<MPSMatrix *> *matrices, NSUInteger from, NSUInteger to) {
+    NSMutableArray<MPSMatrix *> *changed = [[matrices mutableCopy] autorelease];
+    [changed replaceObjectAtIndex:to withObject:matrix_at(matrices, from)];
+    return changed;
+}
+
+/// What several threads would write at once.
+static void test_repeated_results(void) {
+    id<MTLCommandBuffer> commandBuffer = begin(make_lstm(kInputs, kOutputs, NO, 14));
+    NSMutableArray<MPSMatrix *> *gradients = [NSMutableArray array];
+    [layer createWeightGradientMatrices:gradients dataType:MPSDataTypeFloat32];
+    CHECK_RAISES(@"weightGradients[9]: shares memory with weightGradients[3]",
+                 encode_gradient(commandBuffer, tapes, nil, dy, dx, with_repeated(gradients, 3, 9)));
+    CHECK_RAISES(@"destinationGradients[1]: shares memory with destinationGradients[0]",
+                 encode_gradient(commandBuffer, tapes, nil, dy, with_repeated(dx, 0, 1), gradients));
+    NSArray<MPSMatrix *> *same = @[ matrix_at(dx, 0), matrix_at(dx, 0) ];
+    x = [x subarrayWithRange:NSMakeRange(0, same.count)];
+    CHECK_RAISES(@"destinationGradients[1]: shares memory with destinationGradients[0]",
+                 encode_gradient(commandBuffer, [tapes subarrayWithRange:NSMakeRange(0, same.count)], nil,
+                                 [dy subarrayWithRange:NSMakeRange(0, same.count)], same, gradients));
+    run(commandBuffer);
+}
+
 static void test_refused_makers(void) {
     set_up(make_lstm(kInputs, kOutputs, NO, 12));
     NSMutableArray *made = [NSMutableArray array];
@@ -296,9 +319,16 @@ static void test_archives(void) {
 
 int main(void) {
     void (*const tests[])(void) = {
-        test_refused_forward_passes,  test_refused_states, test_refused_gradient_passes,
-        test_refused_makers,          test_temporaries,    test_temporary_sequences,
-        test_life_of_training_states, test_archives,       test_temporary_sources_as_gradients,
+        test_refused_forward_passes,
+        test_refused_states,
+        test_refused_gradient_passes,
+        test_repeated_results,
+        test_refused_makers,
+        test_temporaries,
+        test_temporary_sequences,
+        test_life_of_training_states,
+        test_archives,
+        test_temporary_sources_as_gradients,
     };
     return run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -36,6 +36,9 @@ void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destina
 void PMPSequenceCheckAlike(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
 void PMPSequenceCheckApart(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding);
 
+/// Raises where two matrices of a result share memory: what ends up there would depend on the threads.
+void PMPSequenceCheckDistinct(const PMPSequence *destinations, PMPEncoding encoding);
+
 /// Raises where a destination shares memory with a state that is read, and that a caller has seen.
 void PMPSequenceCheckState(const PMPSequence *destinations, MPSState *state, PMPEncoding encoding);
 

@@ -177,6 +177,35 @@ void PMPSequenceCheckApart(const PMPSequence *sources, const PMPSequence *destin
     }
 }
 
+/// Whether each matrix lies behind the one before.
+static bool is_ascending(const PMPSequence *sequence) {
+    uintptr_t end = 0;
+    for (NSUInteger step = 0; step < sequence->steps; step++) {
+        PMPMemoryRegion region = region_at(sequence, step);
+        if (region.start < end) {
+            return false;
+        }
+        end = PMPMemoryRegionEnd(region);
+    }
+    return true;
+}
+
+void PMPSequenceCheckDistinct(const PMPSequence *destinations, PMPEncoding encoding) {
+    if (is_ascending(destinations)) {
+        return;
+    }
+    bool firstIsEnough = are_even(destinations, destinations);
+    for (NSUInteger i = 0; i < (firstIsEnough ? 1 : destinations->steps); i++) {
+        PMPMemoryRegion one = region_at(destinations, i);
+        for (NSUInteger j = i + 1; j < destinations->steps; j++) {
+            if (PMPMemoryRegionsShare(one, region_at(destinations, j))) {
+                PMPRaiseAtStep(encoding, destinations->name, j, @"shares memory with %@[%lu]", destinations->name,
+                               (unsigned long)i);
+            }
+        }
+    }
+}
+
 void PMPSequenceCheckPair(const PMPSequence *sources, const PMPSequence *destinations, PMPEncoding encoding) {
     PMPSequenceCheckAlike(sources, destinations, encoding);
     PMPSequenceCheckApart(sources, destinations, encoding);

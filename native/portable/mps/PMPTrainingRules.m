@@ -64,6 +64,7 @@ void PMPTrainingCheckGradient(PMPTrainingCell *cell, const PMPTrainingArguments 
         PMPSequenceCheckApart(sources, results[i], encoding);
         PMPSequenceCheckApart(&arguments->y, results[i], encoding);
         PMPSequenceCheckApart(weights, results[i], encoding);
+        PMPSequenceCheckDistinct(results[i], encoding);
     }
     PMPSequenceCheckApart(&arguments->dx, &arguments->weightGradients, encoding);
     if (arguments->state != nil) {
