@@ -79,7 +79,7 @@ bool SlopeNeedsSum(const pymps_engine_neuron &neuron) {
     case NeuronType::kSoftSign:
         return false;
     case NeuronType::kTanH:
-        return neuron.a == 0.0f;
+        return TanhSlopeNeedsSum(neuron);
     default:
         return true;
     }

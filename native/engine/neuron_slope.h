@@ -2,6 +2,9 @@
 #ifndef PYMPS_ENGINE_NEURON_SLOPE_H
 #define PYMPS_ENGINE_NEURON_SLOPE_H
 
+#include <cmath>
+#include <limits>
+
 #include "engine/engine.h"
 
 namespace pymps::engine {
@@ -12,6 +15,12 @@ double NeuronSlope(const pymps_engine_neuron &neuron, double x, size_t channel);
 
 /* Whether f'(x) needs x; otherwise f(x) tells it. */
 bool SlopeNeedsSum(const pymps_engine_neuron &neuron);
+
+/* The same of TanH, whose f(x) / a and a b tell it where 1 / a is a normal number and a b a finite one. */
+inline bool TanhSlopeNeedsSum(const pymps_engine_neuron &neuron) {
+    const float size = std::fabs(neuron.a), steepness = std::fabs(neuron.a * neuron.b);
+    return !(size >= 0x1p-126f && size <= 0x1p126f && steepness <= std::numeric_limits<float>::max());
+}
 
 } // namespace pymps::engine
 

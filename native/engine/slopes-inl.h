@@ -41,12 +41,13 @@ inline void MultiplySlopes(const pymps_engine_neuron &neuron, const float *x, co
         return ScaleBySlopes(y, d, count,
                              [](auto tag, auto v) HWY_ATTR { return hn::Mul(v, hn::Sub(hn::Set(tag, 1.0f), v)); });
     case NeuronType::kTanH:
-        if (a == 0.0f)
+        if (TanhSlopeNeedsSum(neuron))
             break;
         // a b (1 - tanh^2)
         return ScaleBySlopes(y, d, count, [=](auto tag, auto v) HWY_ATTR {
-            const auto limit = hn::Set(tag, a), scale = hn::Set(tag, b / a);
-            return hn::Mul(scale, hn::Mul(hn::Sub(limit, v), hn::Add(limit, v)));
+            const auto one = hn::Set(tag, 1.0f), inverse = hn::Set(tag, 1.0f / a);
+            const auto rest = hn::Mul(hn::NegMulAdd(v, inverse, one), hn::MulAdd(v, inverse, one));
+            return hn::Mul(hn::Set(tag, a * b), rest);
         });
     case NeuronType::kSoftSign:
         // 1 - |y| = 1 / (1 + |x|)

@@ -236,7 +236,8 @@ void TestSlopes() {
     const pymps_engine_neuron neurons[] = {
         {0, 0, 0, 0, nullptr},        {1, -0.25f, 0, 0, nullptr},      {1, 0, 0, 0, nullptr},
         {2, 0.5f, 0.25f, 0, nullptr}, {3, 0, 0, 0, nullptr},           {4, 0.25f, 0.5f, 0, nullptr},
-        {5, 0.5f, 2, 0, nullptr},     {5, 0, 1, 0, nullptr},           {6, 0, 0, 0, nullptr},
+        {5, 0.5f, 2, 0, nullptr},     {5, 0, 1, 0, nullptr},           {5, 1e30f, 0x1p-4f, 0, nullptr},
+        {5, 3e38f, 0.5f, 0, nullptr}, {5, 1e30f, 1e10f, 0, nullptr},   {6, 0, 0, 0, nullptr},
         {7, 0.25f, 2, 0, nullptr},    {8, 0, 0, 0, nullptr},           {9, -0.5f, 0, 0, nullptr},
         {10, 0, 0, 0, &prelu_slope},  {11, -0.25f, 0.75f, 0, nullptr}, {12, 0.5f, 4, 2.5f, nullptr},
         {13, -1, -1, -1, nullptr},    {13, 1, -1, 2, nullptr},         {14, 1, 7.5f, -1, nullptr},
@@ -256,13 +257,20 @@ void TestSlopes() {
         pymps_engine_neuron neuron;
         float x;
         double slope;
-    } corners[] = {{{1, 0.25f, 0, 0, nullptr}, 0, 1},       {{6, 0, 0, 0, nullptr}, 0, 0},
-                   {{9, 0.5f, 0, 0, nullptr}, 0, 1},        {{11, 0.25f, 6, 0, nullptr}, 6, 0},
-                   {{11, 0.25f, 6, 0, nullptr}, 0, 1},      {{4, 0.25f, 0.5f, 0, nullptr}, 2, 0.25},
-                   {{4, 0.25f, 0.5f, 0, nullptr}, -2, 0.25}};
-    for (const auto &corner : corners)
-        Check(Slope(corner.neuron, corner.x) == corner.slope, "neuron %d: the slope at %g", corner.neuron.type,
-              corner.x);
+    } exact[] = {{{1, 0.25f, 0, 0, nullptr}, 0, 1},
+                 {{6, 0, 0, 0, nullptr}, 0, 0},
+                 {{9, 0.5f, 0, 0, nullptr}, 0, 1},
+                 {{11, 0.25f, 6, 0, nullptr}, 6, 0},
+                 {{11, 0.25f, 6, 0, nullptr}, 0, 1},
+                 {{4, 0.25f, 0.5f, 0, nullptr}, 2, 0.25},
+                 {{4, 0.25f, 0.5f, 0, nullptr}, -2, 0.25},
+                 // Where a * a is no float.
+                 {{5, 0x1p-90f, 4, 0, nullptr}, 0, 0x1p-88},
+                 {{5, -0x1p-127f, 1, 0, nullptr}, 0, -0x1p-127},
+                 {{5, 0x1p100f, -0.5f, 0, nullptr}, 0, -0x1p99}};
+    for (const auto &point : exact)
+        Check(Slope(point.neuron, point.x) == point.slope, "neuron %d (%g, %g): the slope at %g", point.neuron.type,
+              point.neuron.a, point.neuron.b, point.x);
 }
 
 void TestTeams(Kind kind) {
