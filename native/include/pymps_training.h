@@ -47,7 +47,7 @@ typedef struct pymps_training_gradient {
     size_t first_step, steps;
     const pymps_matrix *sources;               /* of these steps, with the values that they had then */
     const pymps_matrix *dy;                    /* dL/d(destinations), with the rows of the sources */
-    const pymps_matrix *dx;                    /* results: dL/d(sources), with their rows; NULL: not wanted */
+    const pymps_matrix *dx;                    /* results: dL/d(sources), with their rows, apart; NULL: not wanted */
     pymps_training_matrices *weight_gradients; /* results, summed over steps and rows; NULL: not wanted */
     bool accumulate_weight_gradients;          /* add to what they hold */
     /* dL/dh and dL/dc from whatever follows the last step of each row. Rows may be missing that have ended before the

@@ -121,6 +121,29 @@ bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b,
     return false;
 }
 
+// Whether each begins behind the one before.
+static bool is_ascending(const pymps_matrix *matrices, size_t count) {
+    for (size_t index = 1; index < count; index++)
+        if (span_of(&matrices[index]).start < span_of(&matrices[index - 1]).end)
+            return false;
+    return true;
+}
+
+bool pmp_matrices_repeat(size_t count, const pymps_matrix *matrices, size_t *first, size_t *second) {
+    if (is_ascending(matrices, count))
+        return false;
+    size_t unused, distance_bytes = matrices[1].offset_bytes - matrices[0].offset_bytes;
+    size_t firsts = is_even(matrices, count, distance_bytes) ? 1 : count - 1;
+    for (*first = 0; *first < firsts; ++*first) {
+        size_t next = *first + 1;
+        if (pmp_matrices_overlap(1, &matrices[*first], count - next, &matrices[next], &unused, second)) {
+            *second += next;
+            return true;
+        }
+    }
+    return false;
+}
+
 // ---- Contents ----
 
 static MPSMatrix *make_at(size_t offset_bytes, id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,

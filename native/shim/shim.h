@@ -265,6 +265,9 @@ static inline bool pmp_matrix_continues(const pymps_matrix *matrix, const pymps_
 /// Whether a matrix of `a` shares a byte with one of `b`, and which.
 bool pmp_matrices_overlap(size_t count_a, const pymps_matrix *a, size_t count_b, const pymps_matrix *b, size_t *index_a,
                           size_t *index_b) PMP_BACKEND_SYMBOL(pmp_matrices_overlap);
+/// Whether two of the matrices share a byte, and which.
+bool pmp_matrices_repeat(size_t count, const pymps_matrix *matrices, size_t *first, size_t *second)
+    PMP_BACKEND_SYMBOL(pmp_matrices_repeat);
 /// An MPSMatrix (autoreleased) at the start of its buffer: offset_bytes is left to who encodes it.
 MPSMatrix *pmp_matrix_make(id<MTLBuffer> buffer, size_t rows, size_t columns, size_t row_bytes,
                            pymps_data_type data_type) PMP_BACKEND_SYMBOL(pmp_matrix_make);

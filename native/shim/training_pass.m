@@ -191,7 +191,7 @@ pymps_status training_layer_encode_forward(pymps_training_layer *layer, pymps_co
 
 // ---- Gradient ----
 
-// dx, where it is wanted, lies apart from all that is read.
+// dx, where it is wanted, lies apart from all that is read, and its steps from each other.
 static pymps_status check_dx(const pmp_call *call, const pymps_training_layer *layer,
                              const pymps_training_gradient *gradient) {
     const pymps_matrix *sources = gradient->sources;
@@ -201,6 +201,9 @@ static pymps_status check_dx(const pmp_call *call, const pymps_training_layer *l
     PMP_TRY(pmp_matrices_check(call, layer->device, steps, sources, &dx));
     PMP_TRY(pmp_apart_check(call, steps, sources, "sources", gradient->dx, "dx"));
     PMP_TRY(pmp_apart_check(call, steps, gradient->dy, "dy", gradient->dx, "dx"));
+    size_t first, second;
+    PMP_CHECK(!pmp_matrices_repeat(steps, gradient->dx, &first, &second), call,
+              "dx[%zu]: shares memory with dx[%zu], expected memory of its own", second, first);
     if (gradient->state != NULL)
         PMP_TRY(pmp_state_check_overlap(call, gradient->state, steps, gradient->dx, "dx"));
     return PYMPS_OK;

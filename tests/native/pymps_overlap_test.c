@@ -1,6 +1,7 @@
 /* Which matrices of a sequence share memory, against a comparison byte by byte: the pair that the error names is the
  * first one. */
 #include "pymps_test.h"
+#include "pymps_training.h"
 
 enum { STEPS = 5, INPUTS = 4, OUTPUTS = 3, LENGTH = 1024 };
 
@@ -125,6 +126,58 @@ static void test_offsets(void) {
 #undef ENCODE
 }
 
+/* The first pair of results that share memory; false where none do. */
+static bool find_pair(const pymps_matrix *results, size_t *first, size_t *second) {
+    for (*first = 0; *first < STEPS; ++*first)
+        for (*second = *first + 1; *second < STEPS; ++*second)
+            if (share(&results[*first], &results[*second]))
+                return true;
+    return false;
+}
+
+/* dx of two rows at each step: at one distance, rows between rows or not; then anywhere. */
+static void test_gradients(pymps_device *device, pymps_descriptor *descriptor) {
+    const pymps_training_functions *training = api->training;
+    pymps_training_layer *trained;
+    pymps_training_matrices *weights;
+    pymps_training_tape *tape;
+    pymps_matrix x[STEPS], y[STEPS], dy[STEPS], dx[STEPS];
+    REQUIRE(training->training_layer_create(device, descriptor, &trained, &weights, error));
+    pymps_buffer *others = make_buffer(device, LENGTH, PYMPS_STORAGE_SHARED);
+    for (size_t t = 0; t < STEPS; t++) {
+        x[t] = float_matrix(others, t * 32, 2, INPUTS, 16);
+        y[t] = float_matrix(others, 256 + t * 24, 2, OUTPUTS, 12);
+        dy[t] = float_matrix(others, 512 + t * 24, 2, OUTPUTS, 12);
+    }
+    const pymps_training_forward forward = {.weights = weights, .steps = STEPS, .sources = x, .destinations = y};
+    REQUIRE(training->training_layer_encode_forward(trained, commands, &forward, &tape, error));
+    const pymps_training_gradient gradient = {
+        .weights = weights, .tape = tape, .steps = STEPS, .sources = x, .dy = dy, .dx = dx};
+    unsigned random = 1;
+    int overlapping = 0, apart = 0;
+    for (int i = 0; i < 600; i++) {
+        random = random * 1103515245 + 12345;
+        const size_t distance = (random >> 16) % 20 * 4, rows = random >> 24 & 1 ? 16 : 96;
+        for (size_t t = 0; t < STEPS; t++) {
+            random = random * 1103515245 + 12345;
+            dx[t] = float_matrix(buffer, i < 200 ? t * distance : (random >> 16) % 40 * 16, 2, INPUTS, rows);
+        }
+        size_t first, second;
+        if (find_pair(dx, &first, &second))
+            FAILS(training->training_layer_encode_gradient(trained, commands, &gradient, error),
+                  "[training_layer_encode_gradient] dx[%zu]: shares memory with dx[%zu], expected memory of its own",
+                  second, first);
+        else
+            REQUIRE(training->training_layer_encode_gradient(trained, commands, &gradient, error));
+        *(find_pair(dx, &first, &second) ? &overlapping : &apart) += 1;
+    }
+    CHECK(overlapping > 50 && apart > 50, "%d overlap, %d do not", overlapping, apart);
+    training->training_tape_release(tape);
+    training->training_matrices_release(weights);
+    training->training_layer_release(trained);
+    api->buffer_release(others);
+}
+
 /* A stream hands out one state under two handles; the memory that one shows is refused with the other. */
 static void test_a_state_of_two_handles(void) {
     pymps_stream *stream;
@@ -154,6 +207,7 @@ static void test_all(void) {
     test_uneven_steps();
     test_offsets();
     test_a_state_of_two_handles();
+    test_gradients(device, descriptor);
     api->buffer_release(buffer);
     api->command_buffer_release(commands);
     api->queue_release(queue);
