@@ -133,6 +133,9 @@ cdef class Tape:
         """The same before each step, where the call stored all intermediate states; else `state_gradient` alone."""
         return [] if self._gradients is None else list(self._gradients)
 
+    def __reduce__(self):
+        raise TypeError("Tape: belongs to a device, expected no copies and pickles")
+
     def __repr__(self):
         return f"<pymps.Tape of {self.count} steps of {self.layer!r}>"
 

@@ -79,6 +79,9 @@ cdef class TrainingMatrices:
         """The array with this id, or `default` where the layer has none."""
         return self[matrix_id] if matrix_id in self else default
 
+    def __reduce__(self):
+        raise TypeError(f"{type(self).__name__}: belong to a device, expected no copies and pickles")
+
     def __repr__(self):
         return f"<pymps.{type(self).__name__} of {len(self)} {self.dtype} arrays on {self.trainer.device!r}>"
 
