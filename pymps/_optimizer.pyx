@@ -107,7 +107,8 @@ cdef class Optimizer:
     def encode_step(self, CommandBuffer command_buffer not None, WeightGradients gradients not None):
         """Encode what `step` does; it happens once the command buffer is committed.
 
-        The step counts at once: `time_step` and `learning_rate` are those of now.
+        The step counts at once: `time_step` and `learning_rate` are those of now. ``layer.weights`` are to be read once
+        the command buffer has completed.
 
         Parameters
         ----------

@@ -251,7 +251,7 @@ cdef class MatrixTrainingLayer(TrainingLayer):
         state_gradient : RecurrentState, optional
             As for `gradient`; made where the tape may be made.
         weight_gradients : WeightGradients, optional
-            Where dL/d(weights) goes. None: it is not computed.
+            Where dL/d(weights) goes, complete once the command buffer is. None: it is not computed.
         accumulate : bool
             Add to what `weight_gradients` hold, instead of replacing it.
         store_all_intermediate_states : bool
@@ -289,7 +289,8 @@ cdef class MatrixTrainingLayer(TrainingLayer):
             Of the shape and dtype of these weights, with contiguous rows, in a buffer of the device: nothing is copied
             besides. A part of a larger array is such an array, too.
         from_array : bool
-            Copy what the array holds once this runs to the weights; else the other way round.
+            Copy what the array holds once this runs to the weights; else the other way round. Complete once the command
+            buffer is.
         matrices : TrainingWeights or WeightGradients, optional
             Whose they are. None: `weights`.
 

@@ -92,7 +92,8 @@ cdef class TrainingWeights(TrainingMatrices):
 
     What is read is a copy, and what is set is copied in: ``weights[matrix_id] = array``. Shapes are those of a
     `WeightSource`: (out, in) for input weights, (out, out) for recurrent and memory weights, (out,) for bias terms and
-    diagonal memory weights. It is float32 where the descriptor has `use_float32_weights`, else float16.
+    diagonal memory weights. It is float32 where the descriptor has `use_float32_weights`, else float16. Neither waits for
+    command buffers: weights that one of them changes are to be read and set once it has completed.
 
     Raises
     ------
@@ -116,7 +117,8 @@ cdef class TrainingWeights(TrainingMatrices):
 cdef class WeightGradients(TrainingMatrices):
     """The gradients of a layer's weights, by `MatrixId`, in the shapes of the weights.
 
-    Made by `MatrixTrainingLayer.gradient` and `MatrixTrainingLayer.weight_gradients`. What is read is a copy.
+    Made by `MatrixTrainingLayer.gradient` and `MatrixTrainingLayer.weight_gradients`. What is read is a copy, which waits
+    for no command buffer: gradients that one makes are to be read once it has completed.
 
     Raises
     ------
