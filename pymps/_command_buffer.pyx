@@ -17,6 +17,15 @@ cdef extern from "Python.h":
 
 
 @cython.final
+cdef class WriteCount:
+    """How often command buffers write something that several of them share."""
+
+    cdef void wrote(self) noexcept:
+        self.encoded += 1
+        self.committed += 1
+
+
+@cython.final
 cdef class CommandBuffer:
     """Work for a device, written down first and then committed as a whole (``MTLCommandBuffer``).
 
@@ -80,8 +89,11 @@ cdef class CommandBuffer:
         """
         cdef pymps_error error
         cdef pymps_status status
+        cdef WriteCount count
         self.begin()
         self._committed = True
+        for count in self._writes or ():
+            count.committed += 1
         try:
             self._register()
         except BaseException:
@@ -344,6 +356,13 @@ cdef class CommandBuffer:
     cdef int end(self, pymps_status status, const pymps_error *error) except -1:
         self._busy = False
         return check(status, error)
+
+    cdef int will_write(self, WriteCount count) except -1:
+        if self._writes is None:
+            self._writes = []
+        self._writes.append(count)
+        count.encoded += 1
+        return 0
 
     cdef bint is_complete(self) except -1:
         if self.error is not None:

@@ -101,7 +101,7 @@ cdef class Optimizer:
         cdef MatrixTrainingLayer layer = self.layer
         gradients.check_use("gradients", self.trainer, None)
         with self.trainer.lock:
-            self.trainer.version += 1
+            self.trainer.writes.wrote()
             self.trainer.update(self.handle, gradients.handle, layer.weights.handle)
 
     def encode_step(self, CommandBuffer command_buffer not None, WeightGradients gradients not None):
@@ -134,7 +134,7 @@ cdef class Optimizer:
             status = self.trainer.training.optimizer_encode(
                 self.handle, command_buffer.handle, gradients.handle, layer.weights.handle, &error)
         command_buffer.end(status, &error)
-        self.trainer.version += 1
+        command_buffer.will_write(self.trainer.writes)
 
     def __reduce__(self):
         raise TypeError(f"{type(self).__name__}: belongs to a device, expected no copies and pickles")

@@ -9,7 +9,11 @@ cdef class NativeTape:
     cdef const pymps_training_functions *training  # the trainer may go first where garbage is collected
     cdef pymps_training_tape *handle  # owned
     cdef CommandBuffer command_buffer # that makes it; None: complete
-    cdef size_t version               # of the weights that it belongs to
+    cdef bint was_encoded             # by a call that did not run it
+    cdef size_t encoded, committed    # how often the weights had been written before
+
+    # Whether the tape is of no use any more to work on `command_buffer`, or to work that begins now (None).
+    cdef bint weights_have_changed(self, CommandBuffer command_buffer) noexcept
 
 
 cdef class Tape:

@@ -3,6 +3,7 @@
 cimport cython
 
 from pymps._backend cimport made_here
+from pymps._command_buffer cimport WriteCount
 from pymps._state cimport check_state_rows
 from pymps._values import describe
 
@@ -14,6 +15,14 @@ cdef class NativeTape:
     def __dealloc__(self):
         if self.training != NULL:
             self.training.training_tape_release(self.handle)
+
+    cdef bint weights_have_changed(self, CommandBuffer command_buffer) noexcept:
+        """Where command buffers make the tape or read it, the order in which all was encoded stands for that in which it
+        runs."""
+        cdef WriteCount writes = self.trainer.writes
+        if self.was_encoded or command_buffer is not None:
+            return writes.encoded != self.encoded
+        return writes.committed != self.committed
 
 
 @cython.final
@@ -42,7 +51,7 @@ cdef class Tape:
         cdef NativeTape native = self.native
         if native.trainer is not trainer:
             raise ValueError("tape: of another layer, expected one of this layer")
-        if native.version != trainer.version:
+        if native.weights_have_changed(command_buffer):
             raise ValueError("tape: the layer's weights have changed since its forward pass, expected a pass after that")
         if trainer.training.training_tape_is_temporary(native.handle):
             if command_buffer is not native.command_buffer:
@@ -144,7 +153,8 @@ cdef Tape make_tape(object layer, Trainer trainer, MatrixSequence x, CommandBuff
     cdef NativeTape native = NativeTape.__new__(NativeTape)
     native.trainer, native.training = trainer, trainer.training
     native.command_buffer = command_buffer
-    native.version = trainer.version
+    native.was_encoded = command_buffer is not None
+    native.encoded, native.committed = trainer.writes.encoded, trainer.writes.committed
     cdef Tape tape = Tape.__new__(Tape, made_here)
     tape.native, tape.x, tape.layer = native, x, layer
     tape.count = x.steps

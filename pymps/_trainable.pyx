@@ -186,7 +186,8 @@ cdef class TrainingLayer:
                 self.trainer.handle, command_buffer.handle, matrices.handle, native_id, place.matrices, 0, 0,
                 writes, &error)
         command_buffer.end(status, &error)
-        self.trainer.version += writes and matrices is self.weights
+        if writes and matrices is self.weights:
+            command_buffer.will_write(self.trainer.writes)
         return 0
 
     # ---- States ----

@@ -1,3 +1,4 @@
+from pymps._command_buffer cimport WriteCount
 from pymps._descriptor cimport NativeDescriptor
 from pymps._device cimport Device
 from pymps._native cimport *
@@ -14,7 +15,7 @@ cdef class Trainer:
     cdef pymps_training_layer_info info
     cdef readonly dict shapes          # of what can be trained, by MatrixId
     cdef object lock                   # whoever has it uses the queue, the staging memory and what work on it writes
-    cdef size_t version                # how often the weights were written
+    cdef WriteCount writes             # of the weights
 
     # Run one piece of work, and wait for it. The caller has the lock.
     cdef int forward(self, const pymps_training_forward *forward, pymps_training_tape **tape) except -1

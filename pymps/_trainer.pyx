@@ -5,6 +5,7 @@ cimport cython
 from threading import Lock
 
 from pymps._backend cimport check
+from pymps._command_buffer cimport WriteCount
 from pymps._data_source cimport raise_failures
 from pymps._descriptor cimport NativeDescriptor
 from pymps._device cimport Device
@@ -78,6 +79,7 @@ cdef Trainer make_trainer(Device device, NativeDescriptor descriptor, bint is_di
     trainer.device = device
     trainer.staging = Staging()
     trainer.lock = Lock()
+    trainer.writes = WriteCount()
     cdef pymps_error error
     cdef pymps_status status
     with nogil:

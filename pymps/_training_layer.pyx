@@ -115,7 +115,9 @@ cdef class MatrixTrainingLayer(TrainingLayer):
         Parameters
         ----------
         tape : Tape
-            Of a forward pass, or a part of it; the weights must not have changed since. It can be used again.
+            Of a forward pass, or a part of it. The weights must not have changed since: what changes them on a command
+            buffer counts from the commit on, but for a tape of `encode_forward_sequence` as soon as it is encoded. The
+            tape can be used again.
         dy : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O)
             dL/dy of these steps: of the form, the dtype and the rows of x.
         state_gradient : RecurrentState, optional
@@ -242,7 +244,8 @@ cdef class MatrixTrainingLayer(TrainingLayer):
             Of the layer's device.
         tape : Tape
             Complete, or made by work of the same queue that was committed before or encoded into the same command
-            buffer before.
+            buffer before. No change of the weights may have been encoded since the pass was, whether it has run or not:
+            what counts is the order of encoding, and all is to be committed in that order.
         dy : ndarray, shape (T, B, O), or list of ndarray, shape (rows, O)
             As for `gradient`, in a buffer of the device: nothing is copied. Not to change until the command buffer has
             completed.

@@ -109,7 +109,7 @@ cdef class TrainingWeights(TrainingMatrices):
         copy = copied_array(self.trainer.device, array, self.dtype)
         cdef pymps_matrix matrix = matrix_of(copy)
         with self.trainer.lock:
-            self.trainer.version += 1
+            self.trainer.writes.wrote()
             self.trainer.copy(self.handle, <pymps_matrix_id><int>member, &matrix, True)
 
 
