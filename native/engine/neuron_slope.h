@@ -3,7 +3,6 @@
 #define PYMPS_ENGINE_NEURON_SLOPE_H
 
 #include <cmath>
-#include <limits>
 
 #include "engine/engine.h"
 
@@ -16,10 +15,10 @@ double NeuronSlope(const pymps_engine_neuron &neuron, double x, size_t channel);
 /* Whether f'(x) needs x; otherwise f(x) tells it. */
 bool SlopeNeedsSum(const pymps_engine_neuron &neuron);
 
-/* The same of TanH, whose f(x) / a and a b tell it where 1 / a is a normal number and a b a finite one. */
+/* The same of TanH: f(x) tells it where a, 2 a and b / a are normal numbers. */
 inline bool TanhSlopeNeedsSum(const pymps_engine_neuron &neuron) {
-    const float size = std::fabs(neuron.a), steepness = std::fabs(neuron.a * neuron.b);
-    return !(size >= 0x1p-126f && size <= 0x1p126f && steepness <= std::numeric_limits<float>::max());
+    const float size = std::fabs(neuron.a);
+    return !(size >= 0x1p-126f && size <= 0x1p126f && std::isnormal(neuron.b / neuron.a));
 }
 
 } // namespace pymps::engine

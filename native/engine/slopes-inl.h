@@ -43,11 +43,10 @@ inline void MultiplySlopes(const pymps_engine_neuron &neuron, const float *x, co
     case NeuronType::kTanH:
         if (TanhSlopeNeedsSum(neuron))
             break;
-        // a b (1 - tanh^2)
+        // a b (1 - tanh^2), and 0 where y is a; a (a - y) could overflow
         return ScaleBySlopes(y, d, count, [=](auto tag, auto v) HWY_ATTR {
-            const auto one = hn::Set(tag, 1.0f), inverse = hn::Set(tag, 1.0f / a);
-            const auto rest = hn::Mul(hn::NegMulAdd(v, inverse, one), hn::MulAdd(v, inverse, one));
-            return hn::Mul(hn::Set(tag, a * b), rest);
+            const auto limit = hn::Set(tag, a), scale = hn::Set(tag, b / a);
+            return hn::Mul(hn::Mul(scale, hn::Sub(limit, v)), hn::Add(limit, v));
         });
     case NeuronType::kSoftSign:
         // 1 - |y| = 1 / (1 + |x|)
