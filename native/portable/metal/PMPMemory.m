@@ -7,6 +7,9 @@
 
 static const size_t kSmallAlignment = 64;
 
+/// From here on there are whole huge pages in it, which spare a pass over a tape many look-ups of small ones.
+static const size_t kLeastHugeSize = (size_t)4 << 20;
+
 size_t PMPPageSize(void) {
     return (size_t)getpagesize();
 }
@@ -26,7 +29,15 @@ void *PMPMemoryAllocate(size_t bytes) {
     }
     if (bytes >= PMPPageSize()) { // the kernel gives zeroed pages, and only those that are touched
         void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
-        return pages == MAP_FAILED ? NULL : pages;
+        if (pages == MAP_FAILED) {
+            return NULL;
+        }
+#ifdef MADV_HUGEPAGE
+        if (size >= kLeastHugeSize) {
+            madvise(pages, size, MADV_HUGEPAGE); // a hint: where it is refused, nothing is lost but time
+        }
+#endif
+        return pages;
     }
     void *memory = NULL;
     if (posix_memalign(&memory, kSmallAlignment, size) != 0) {
