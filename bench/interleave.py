@@ -70,13 +70,11 @@ def _block(contestant: Contestant, own: Samples) -> float:
     """Seconds per call, after a few that bring the contestant's weights back into the caches and wake its threads."""
     _settle()
     with _pinned(contestant):
-        if own.warm_up:
-            contestant.time(own.warm_up)
+        contestant.time(own.warm_up)
         return contestant.time(own.calls) / own.calls
 
 
 def _block_size(contestant: Contestant) -> Samples:
-    """A call that is longer than a block warms itself up."""
     _settle()
     calls = 1
     with _pinned(contestant):
@@ -84,7 +82,7 @@ def _block_size(contestant: Contestant) -> Samples:
             calls *= 2
     call = seconds / calls
     if call > 10 * BLOCK_SECONDS:
-        return Samples(0, 1)
+        return Samples(1, 1)
     warm_up = min(WARM_UP_CALLS, max(MIN_WARM_UP_CALLS, round(WARM_UP_SECONDS / call)))
     return Samples(warm_up, max(MIN_CALLS, round(BLOCK_SECONDS / call)))
 
