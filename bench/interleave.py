@@ -19,6 +19,8 @@ WARM_UP_CALLS = 10
 # Where a call takes longer. Few would meet their weights in memory, where the contestants before have pushed them.
 MIN_CALLS = 4
 MIN_WARM_UP_CALLS = 2
+LONG_SECONDS = 10e-3  # of a call that makes a block by itself, after one that is not timed
+SELF_WARMING_SECONDS = 100e-3  # and of one that needs none before
 MIN_ROUNDS = 3
 BLOCK_SIZE_TRIES = 3
 SETTLE_SECONDS = 0.1
@@ -81,15 +83,18 @@ def _block_size(contestant: Contestant) -> Samples:
         while (seconds := _least_time(contestant, calls)) < BLOCK_SECONDS / 4:
             calls *= 2
     call = seconds / calls
-    if call > 10 * BLOCK_SECONDS:
-        return Samples(1, 1)
+    if call > LONG_SECONDS:
+        return Samples(0 if call > SELF_WARMING_SECONDS else 1, 1)
     warm_up = min(WARM_UP_CALLS, max(MIN_WARM_UP_CALLS, round(WARM_UP_SECONDS / call)))
     return Samples(warm_up, max(MIN_CALLS, round(BLOCK_SECONDS / call)))
 
 
 def _least_time(contestant: Contestant, calls: int) -> float:
     """Of a few tries: a first call with cold caches takes so long that blocks of it would stay cold."""
-    return min(contestant.time(calls) for _ in range(BLOCK_SIZE_TRIES))
+    seconds = contestant.time(calls)
+    for _ in range(BLOCK_SIZE_TRIES - 1 if seconds < SELF_WARMING_SECONDS else 0):
+        seconds = min(seconds, contestant.time(calls))
+    return seconds
 
 
 @contextmanager
