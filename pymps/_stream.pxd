@@ -17,6 +17,7 @@ cdef class StepStream:
     cdef bint _busy             # some thread is at work; set and cleared atomically
 
     # One step, without the GIL. On failure -1 with an exception set, which takes the GIL.
+    cdef int _warm_up(self) except -1
     cdef int step_nogil(self) except -1 nogil
     # The stream's memory, as arrays whose axes before the features are `extent`.
     cdef int take(self, InferenceLayer layer, NativeStream memory, tuple extent) except -1

@@ -31,6 +31,15 @@ cdef class StepStream:
         self._native.stream_destination(self._handle, &matrix)
         self._y = array_of(layer, memory, &matrix, extent)
         self.y_data, self.y_row_floats = data_of(self._native, &matrix), matrix.row_bytes // sizeof(float)
+        self._warm_up()
+        return 0
+
+    cdef int _warm_up(self) except -1:
+        """One step from zeros to zeros, so that the first of a caller's finds the way there in the caches."""
+        with nogil:
+            self.step_nogil()
+        self.reset()
+        self._y[...] = 0
         return 0
 
     @cython.binding(False)
