@@ -25,8 +25,6 @@ MARGIN = 0.10
 CALL_MARGIN = 0.06
 # What may not stay in a core's second-level cache, weights or a tape: that depends on the pages that the system gives.
 LARGE_MARGIN, LARGE_BYTES = 0.15, 1 << 20
-# What comes from memory, of which other users of the machine take their share.
-HUGE_MARGIN, HUGE_BYTES = 0.30, 16 << 20
 
 Times = dict[str, float]  # of a round, by contestant
 
@@ -115,8 +113,6 @@ def _step_race(kind: str, inputs: int, outputs: int, dtypes: Iterable[str]) -> R
         return times[dtype] / (times[f"limit {dtype}"] + times["yardstick"])
 
     def margin(dtype: str) -> float:
-        if weight_bytes(case, dtype) > HUGE_BYTES:
-            return HUGE_MARGIN
         return LARGE_MARGIN if weight_bytes(case, dtype) > LARGE_BYTES else MARGIN
 
     return Race(load, {f"step {case} {dtype}": Value(partial(over_limit, dtype), margin(dtype)) for dtype in dtypes})
